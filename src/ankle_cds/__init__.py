@@ -1,0 +1,1 @@
+"""A computable clinical guideline and the engine that runs it: FHIR R4 resources, CQL/ELM, CDS Hooks."""
