@@ -13,7 +13,7 @@ from ankle_cds.errors import RequestFault
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
-COMMAND = re.compile(r"(?:^|[`\s&/])ankle-cds ((?:demo|serve|explain|build|validate)[^`|&\n]*(?:\\\n[^`\n]*)*)")
+COMMAND = re.compile(r"(?:^|[`\s&/])ankle-cds ((?:demo|serve|explain|build|validate)(?:\\\n|[^`|&\n\\])*)")
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)?(?:#([^)]*))?\)")
 
 
@@ -26,7 +26,7 @@ def test_every_command_is_one_the_program_knows(page: Path) -> None:
 
 def _complete(words: list[str]) -> list[str]:
     """A command named without its required arguments is still a command."""
-    if words[0] == "explain" and len(words) == 1:
+    if words == ["explain"]:
         return [*words, "CHART.json"]
     if words[0] == "build" and "--out" not in words:
         return [*words, "--out", "DIR"]

@@ -76,13 +76,15 @@ def package() -> artifacts.Package:
     return artifacts.load_all()["posterior-ankle-impingement"]
 
 
+def flattened(facts: list[Any]) -> list[Resource]:
+    return [one for fact in facts for one in (flattened(fact) if isinstance(fact, list) else [fact])]
+
+
 def evaluate(
     package: artifacts.Package, facts: list[Any], *, reasons: list[Resource] | None = None, **other: Any
 ) -> Any:
     """Evaluate the logic on BASE plus `facts` (lists are flattened; a Patient or Encounter replaces that of BASE)."""
-    flat: list[Resource] = []
-    for fact in facts:
-        flat.extend(fact if isinstance(fact, list) else [fact])
+    flat = flattened(facts)
     kinds = {resource["resourceType"] for resource in flat}
     if "Patient" not in kinds:
         flat.append(patient())

@@ -1,0 +1,132 @@
+"""One evaluation: one patient, one moment, one set of parameters; each definition at most once, only when asked for."""
+
+from __future__ import annotations
+
+import datetime as clock
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from ankle_cds.elm import durations
+from ankle_cds.elm.faults import EvaluationError
+from ankle_cds.elm.retrieve import CodeKey, codes_at, indexed
+from ankle_cds.elm.temporal import HOUR, Date
+from ankle_cds.elm.values import FhirResource
+
+if TYPE_CHECKING:
+    from ankle_cds.elm.library import Unit
+    from ankle_cds.elm.program import Program
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """How a definition came to its value.
+
+    `uses` are the definitions it asked for, in that order; `resources` the references (`Type/id`) of the resources
+    that survived its own queries and unfiltered retrieves, in the order it met them.
+    """
+
+    name: str
+    value: Any
+    uses: tuple[Trace, ...]
+    resources: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Record:
+    """What one definition used while it was evaluated."""
+
+    uses: dict[int, None] = field(default_factory=dict)
+    resources: dict[str, None] = field(default_factory=dict)
+
+
+_UNSET: Final = object()
+
+
+class Evaluation:
+    """Values of the definitions of a program for one record; not shared between threads while it is asked.
+
+    `resources` are read, never changed; `now` is aware, and its offset is the one of the evaluation.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        resources: Sequence[dict[str, Any]],
+        now: clock.datetime,
+        parameters: Mapping[str, Any],
+    ) -> None:
+        self._program = program
+        self.now = durations.moment(now)
+        self.offset = self.now.offset
+        self.today = Date(*self.now.parts[:HOUR])
+        self.parsed: dict[tuple[str, Any], Any] = {}
+        self.retrieved: dict[Any, list[FhirResource]] = {}
+        self._resources = resources
+        self._by_type: dict[str, list[FhirResource]] | None = None
+        self._codes: dict[tuple[int, str], frozenset[CodeKey]] = {}
+        self._values: list[Any] = [_UNSET] * len(program.units)
+        self._records: dict[int, Record] = {}
+        self.record = Record()
+        for index, value in program.arguments(parameters):
+            self._values[index] = value
+
+    def __getitem__(self, name: str) -> Any:
+        """Give the value of a definition of the primary library; KeyError when it has none of that name."""
+        return self.value(self._program.unit(name).index)
+
+    def value(self, index: int) -> Any:
+        """Give the value of a definition or parameter by its index in the program."""
+        self.record.uses[index] = None
+        value = self._values[index]
+        return self._evaluate(index) if value is _UNSET else value
+
+    def _evaluate(self, index: int) -> Any:
+        unit = self._program.units[index]
+        caller, self.record = self.record, Record()
+        try:
+            value = self._values[index] = unit.body(self, [None] * unit.frame_size)  # type: ignore[misc]  # compiled
+        except EvaluationError as problem:
+            problem.where = problem.where or _place(unit)
+            raise
+        except RecursionError:
+            raise EvaluationError("The logic nests too deeply; split it into smaller definitions.", where=_place(unit)) from None
+        except Exception as problem:  # the record's values must not leave in a Python message
+            raise EvaluationError(
+                f"An operator met a value of a type it does not take ({type(problem).__name__}).", where=_place(unit)
+            ) from None
+        finally:
+            self._records[index] = self.record
+            self.record = caller
+        return value
+
+    def trace(self, name: str) -> Trace:
+        """Give the trace of a definition of the primary library, evaluated first when it was not."""
+        unit = self._program.unit(name)
+        self.value(unit.index)
+        return self._trace(unit.index, {})
+
+    def _trace(self, index: int, made: dict[int, Trace]) -> Trace:
+        if index not in made:
+            unit, record = self._program.units[index], self._records.get(index) or Record()
+            uses = tuple(self._trace(used, made) for used in record.uses if not self._program.is_parameter(used))
+            made[index] = Trace(self._program.label(unit), self._values[index], uses, tuple(record.resources))
+        return made[index]
+
+    def of_type(self, name: str) -> list[FhirResource]:
+        """Give the resources of one type, in the order of the record."""
+        if self._by_type is None:
+            self._by_type = indexed(self._resources)
+        return self._by_type.get(name, [])
+
+    def codes_of(self, resource: FhirResource, path: str) -> frozenset[CodeKey]:
+        """Give (system, code) of the codings at a path of a resource."""
+        key = (id(resource), path)
+        found = self._codes.get(key)
+        if found is None:
+            found = self._codes[key] = codes_at(resource.json, path)
+        return found
+
+
+def _place(unit: Unit) -> str:
+    return f"{unit.library}{':' + unit.locator if unit.locator else ''} ({unit.name})"

@@ -1,0 +1,199 @@
+"""How FHIR JSON becomes CQL values: elements by path and static type, primitives by the system type asked for.
+
+https://hl7.org/fhir/R4/json.html and https://cql.hl7.org/02-authorsguide.html#data-models
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any, Final
+
+from ankle_cds.elm import temporal
+from ankle_cds.elm.faults import EvaluationError, MalformedValue
+from ankle_cds.elm.typesystem import ChoiceOf, ListOf, Named, Type
+from ankle_cds.elm.values import Fhir
+
+# Takes the evaluation and a FHIR element, gives a CQL value.
+Reader = Callable[[Any, Fhir], Any]
+_SCALAR: Final = (str, int, float, Decimal, bool)
+
+
+def _malformed(path: str, expected: str) -> MalformedValue:
+    return MalformedValue(
+        f"The record holds a value at '{path}' that is no {expected}; correct the record.",
+        spec="https://hl7.org/fhir/R4/datatypes.html",
+    )
+
+
+def _whole(value: Any) -> int | None:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if isinstance(value, (float, Decimal)) and value == int(value):
+        return int(value)
+    return None
+
+
+def _decimal(value: Any) -> Decimal | None:
+    if isinstance(value, Decimal):
+        return value
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return Decimal(repr(value) if isinstance(value, float) else value)
+    return None
+
+
+def _date(ev: Any, value: Any) -> Any:
+    return temporal.parse_date(value) if isinstance(value, str) and "T" not in value else None
+
+
+def _datetime(ev: Any, value: Any) -> Any:
+    return temporal.parse_datetime(value, ev.offset) if isinstance(value, str) else None
+
+
+_SCALARS: Final[dict[str, Callable[[Any, Any], Any]]] = {
+    "Boolean": lambda _ev, value: value if isinstance(value, bool) else None,
+    "Integer": lambda _ev, value: _whole(value),
+    "Decimal": lambda _ev, value: _decimal(value),
+    "String": lambda _ev, value: value if isinstance(value, str) else None,
+    "Date": _date,
+    "DateTime": _datetime,
+    "Time": lambda _ev, value: temporal.parse_time(value) if isinstance(value, str) else None,
+}
+_PARSED: Final = frozenset({"Date", "DateTime", "Time"})
+
+
+def scalar(kind: str, path: str) -> Callable[[Any, Any], Any] | None:
+    """Compile the reading of a JSON scalar as a system type; None when the type is not read from a scalar.
+
+    The reading raises `MalformedValue` when the scalar is not of that type; dates are parsed once per evaluation.
+    """
+    read = _SCALARS.get(kind)
+    if read is None:
+        return None
+    if kind not in _PARSED:
+
+        def plain(ev: Any, value: Any) -> Any:
+            found = read(ev, value)
+            if found is None:
+                raise _malformed(path, kind)
+            return found
+
+        return plain
+
+    def parsed(ev: Any, value: Any) -> Any:
+        key = (kind, value)
+        if key in ev.parsed:
+            return ev.parsed[key]
+        found = read(ev, value)
+        if found is None:
+            raise _malformed(path, kind)
+        ev.parsed[key] = found
+        return found
+
+    return parsed
+
+
+def element(type_name: str, json: Any, extra: Any = None) -> Fhir:
+    """Wrap a JSON value as an element; a resource inside another names its own type."""
+    if isinstance(json, dict) and "resourceType" in json:
+        return Fhir(json["resourceType"], json)
+    return Fhir(type_name, json, extra)
+
+
+def reader(path: str, kind: Type) -> Reader | None:
+    """Compile the reading of `path` of an element as a static type; None when that type is not read from FHIR."""
+    if isinstance(kind, ListOf):
+        return _list_reader(path, kind.element)
+    if isinstance(kind, ChoiceOf):
+        return _choice_reader(path, kind)
+    if not isinstance(kind, Named):
+        return None
+    return _system_reader(path, kind.name) if kind.space == "System" else _element_reader(path, kind.name)
+
+
+def _parts(fhir: Fhir, path: str) -> tuple[Any, Any]:
+    """Give the JSON at a path of one step, and the JSON of its sibling with an underscore."""
+    json = fhir.json
+    if isinstance(json, dict):
+        return json.get(path), json.get(f"_{path}")
+    return (fhir.extra or {}).get(path), None
+
+
+def _element_reader(path: str, name: str) -> Reader:
+    def read(_ev: Any, fhir: Fhir) -> Any:
+        value, extra = _parts(fhir, path)
+        if value is None and extra is None:
+            return None
+        if isinstance(value, list):
+            raise _malformed(path, "single value")
+        return element(name, value, extra)
+
+    return read
+
+
+def _list_reader(path: str, kind: Type) -> Reader | None:
+    if not isinstance(kind, Named) or kind.space == "System":
+        return None
+    name = kind.name
+
+    def read(_ev: Any, fhir: Fhir) -> Any:
+        values, extras = _parts(fhir, path)
+        if values is None and extras is None:
+            return None
+        if values is None:
+            values = [None] * len(extras)
+        if not isinstance(values, list):
+            raise _malformed(path, "list")
+        if extras is None:
+            return [element(name, value) for value in values]
+        if len(extras) != len(values):
+            raise _malformed(f"_{path}", "list as long as its values")
+        return [element(name, value, extra) for value, extra in zip(values, extras, strict=True)]
+
+    return read
+
+
+def _choice_reader(path: str, kind: ChoiceOf) -> Reader | None:
+    """Read `value[x]`: the JSON name carries the type. https://hl7.org/fhir/R4/formats.html#choice"""
+    names = [choice.name for choice in kind.choices if isinstance(choice, Named) and choice.space == "FHIR"]
+    if len(names) != len(kind.choices):
+        return None
+    keys = [(f"{path}{name[0].upper()}{name[1:]}", name) for name in names]
+
+    def read(_ev: Any, fhir: Fhir) -> Any:
+        json = fhir.json
+        if not isinstance(json, dict):
+            raise EvaluationError(f"A primitive has no '{path}'.")
+        for key, name in keys:
+            if key in json or f"_{key}" in json:
+                return element(name, json.get(key), json.get(f"_{key}"))
+        if path in json:
+            raise EvaluationError(f"The type of '{path}' is not known from the record; cast its owner first.")
+        return None
+
+    return read
+
+
+def _system_reader(path: str, name: str) -> Reader | None:
+    """Read a system value: the value of a primitive, or a plain string such as `Element.id`.
+
+    A path of several steps, as translators write for the birth date, walks single elements.
+    """
+    *steps, last = path.split(".")
+    convert = scalar(name, path)
+    if convert is None:
+        return None
+
+    def read(ev: Any, fhir: Fhir) -> Any:
+        json = fhir.json
+        for step in steps:
+            json = json.get(step) if isinstance(json, dict) else None
+        if json is not None and not isinstance(json, _SCALAR):
+            json = json.get(last) if isinstance(json, dict) else None
+        elif last != "value":
+            json = (fhir.extra or {}).get(last) if not steps else None
+        if isinstance(json, (dict, list)):
+            raise _malformed(path, name)
+        return None if json is None else convert(ev, json)
+
+    return read

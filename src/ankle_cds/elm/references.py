@@ -1,0 +1,133 @@
+"""References: to definitions, functions, parameters, operands, aliases and terminology.
+
+https://cql.hl7.org/04-logicalspecification.html#reusing-logic
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ankle_cds.elm.properties import accessor
+from ankle_cds.elm.registry import Closure, Node, form
+from ankle_cds.elm.typesystem import ListOf
+from ankle_cds.elm.values import Code
+
+if TYPE_CHECKING:
+    from ankle_cds.elm.compiler import Compiler
+
+
+def constant(value: Any) -> Closure:
+    """Compile a value known at load."""
+    return lambda _ev, _frame: value
+
+
+@form("ExpressionRef", "name", "libraryName")
+def expression_ref(compiler: Compiler, node: Node) -> Closure:
+    """Give the value of a definition, evaluated at most once."""
+    unit = compiler.definition_of(node)
+    if unit is None:
+        return constant(None)
+    index = unit.index
+
+    def run(ev: Any, _frame: list[Any]) -> Any:
+        return ev.value(index)
+
+    return run
+
+
+@form("FunctionRef", "name", "libraryName", "operand")
+def function_ref(compiler: Compiler, node: Node) -> Closure:
+    """Call a function."""
+    arguments = compiler.operands(node, ("operand",)) if node.get("operand") else []
+    unit = compiler.function_of(node)
+    if unit is None:
+        return constant(None)
+    if len(arguments) == 1:
+        (only,) = arguments
+
+        def call_one(ev: Any, frame: list[Any]) -> Any:
+            callee = [None] * unit.frame_size
+            callee[0] = only(ev, frame)
+            return unit.body(ev, callee)  # type: ignore[misc]  # every unit has a body once the load succeeded
+
+        return call_one
+
+    def call(ev: Any, frame: list[Any]) -> Any:
+        callee: list[Any] = [None] * unit.frame_size
+        for slot, argument in enumerate(arguments):
+            callee[slot] = argument(ev, frame)
+        return unit.body(ev, callee)  # type: ignore[misc]  # as above
+
+    return call
+
+
+@form("OperandRef", "name")
+def operand_ref(compiler: Compiler, node: Node) -> Closure:
+    """Give the value of an operand of the function."""
+    slot = [name for name, _ in compiler.unit.operands or ()].index(node["name"])
+    return lambda _ev, frame: frame[slot]
+
+
+@form("ParameterRef", "name", "libraryName")
+def parameter_ref(compiler: Compiler, node: Node) -> Closure:
+    """Give the value of a parameter: what the caller passed, else its default, else null."""
+    unit = compiler.parameter_of(node)
+    if unit is None:
+        return constant(None)
+    index = unit.index
+
+    def run(ev: Any, _frame: list[Any]) -> Any:
+        return ev.value(index)
+
+    return run
+
+
+@form("AliasRef", "name")
+def alias_ref(compiler: Compiler, node: Node) -> Closure:
+    """Give the current row of a query source."""
+    slot, _ = compiler.alias(node, node["name"])
+    return lambda _ev, frame: frame[slot]
+
+
+@form("QueryLetRef", "name")
+def query_let_ref(compiler: Compiler, node: Node) -> Closure:
+    """Give the value of a let of the current row."""
+    slot, _ = compiler.let(node["name"])
+    return lambda _ev, frame: frame[slot]
+
+
+@form("IdentifierRef", "name")
+def identifier_ref(compiler: Compiler, node: Node) -> Closure:
+    """Give a property of the row being sorted; anywhere else an identifier is unresolved."""
+    if compiler.this is None:
+        return compiler.refuse(node, f"the unresolved identifier '{node['name']}'")
+    slot, row_type = compiler.this
+    return accessor(compiler, {**node, "path": node["name"]}, lambda _ev, frame: frame[slot], row_type)
+
+
+@form("CodeRef", "name", "libraryName")
+def code_ref(compiler: Compiler, node: Node) -> Closure:
+    """Give a declared code."""
+    return constant(compiler.linker.code(*compiler.declared("codes", node)))
+
+
+@form("ConceptRef", "name", "libraryName")
+def concept_ref(compiler: Compiler, node: Node) -> Closure:
+    """Give a declared concept."""
+    return constant(compiler.linker.concept(*compiler.declared("concepts", node)))
+
+
+@form("CodeSystemRef", "name", "libraryName")
+def code_system_ref(compiler: Compiler, node: Node) -> Closure:
+    """Give a declared code system."""
+    return constant(compiler.linker.code_system(*compiler.declared("codeSystems", node)))
+
+
+@form("ValueSetRef", "name", "libraryName", "preserve")
+def value_set_ref(compiler: Compiler, node: Node) -> Closure:
+    """Give a declared value set, or its codes where the translator expects a list of codes."""
+    value_set = compiler.value_set(node)
+    if isinstance(compiler.type_of(node), ListOf) and node.get("preserve") is not True:
+        codes = [Code(code, system) for system, code in sorted(compiler.expansion(node, value_set.id), key=str)]
+        return constant(codes)
+    return constant(value_set)

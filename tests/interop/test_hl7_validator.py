@@ -1,0 +1,134 @@
+"""The HL7 FHIR validator finds no error in anything we publish, show as an example or propose as an order.
+
+It runs without any network, so codes of terminologies that no package defines stay unchecked here (it says so in
+warnings). Every warning is listed with its reason in explained-warnings.tsv; one that is no longer given is removed.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import fhir_packages
+import pytest
+from toolchain import HERE, cache_folder, java_classpath, needs, run
+
+from ankle_cds import artifacts, stories
+
+EXPLAINED = HERE / "explained-warnings.tsv"
+SERVER = "https://ehr.example.org/fhir"
+
+pytestmark = [
+    pytest.mark.interop,
+    needs("java", "javac", "mvn", "npm"),
+    pytest.mark.skipif(
+        bool(fhir_packages.missing_definitions()),
+        reason="second opinion not run: the CPG and CRMI definition packages are not in "
+        "../shared/conformance/packages nor in $ANKLE_CDS_FHIR_PACKAGES",
+    ),
+]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One message of the validator about one file; severity "none" says the file has no message."""
+
+    file: str
+    severity: str
+    location: str = ""
+    id: str = ""
+    message: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.file} {self.location}: {self.severity} {self.id}: {self.message}"
+
+
+def drafts(story: stories.Story) -> list[dict[str, Any]]:
+    """Return the resources that the story's cards propose, each with an id so that it can stand in a Bundle."""
+    if not story.expected_file.is_file():
+        return []
+    cards = json.loads(story.expected_file.read_text("utf-8")).get("cards", ())
+    actions = [a for card in cards for s in card.get("suggestions", ()) for a in s["actions"]]
+    proposed = [action["resource"] for action in actions if "resource" in action]
+    return [{"id": f"draft-{number}", **resource} for number, resource in enumerate(proposed, 1)]
+
+
+def with_drafts(story: stories.Story) -> dict[str, Any]:
+    """Return the story's chart with what its cards propose in it, so that every reference has its target."""
+    chart = story.chart()
+    entries = [
+        {"fullUrl": f"{SERVER}/{resource['resourceType']}/{resource['id']}", "resource": resource}
+        for resource in drafts(story)
+    ]
+    return {**chart, "entry": [*chart["entry"], *entries]}
+
+
+@pytest.fixture(scope="module")
+def findings(tmp_path_factory: pytest.TempPathFactory) -> list[Finding]:
+    """Everything the validator says about artifacts/ and examples/, in one run of it."""
+    folder = tmp_path_factory.mktemp("validated")
+    for package in artifacts.load_all().values():
+        artifacts.write(package, folder / "artifacts")
+    (folder / "examples").mkdir()
+    for story in stories.read_all():
+        (folder / "examples" / f"{story.id}.json").write_text(json.dumps(with_drafts(story)), "utf-8")
+
+    key = re.sub(r"[^A-Za-z0-9.]+", "-", "_".join(fhir_packages.PACKAGES))
+    home = cache_folder() / f"fhir-home-{key[-40:]}"
+    fhir_packages.prepare(home)
+    known = [part for package in fhir_packages.PACKAGES for part in ("--package", package)]
+    command = ["java", "-Xmx3g", f"-Duser.home={home}", "-Dfile.encoding=UTF-8", "-cp"]
+    command += [java_classpath(HERE / "hl7_validator", "Validate"), "Validate", *known]
+    command += ["--load", str(folder / "artifacts"), "--check", str(folder / "artifacts")]
+    command += ["--check-examples", str(folder / "examples")]
+    lines = [json.loads(line) for line in run(command, timeout=1800).splitlines() if line.startswith("{")]
+    said = [Finding(**{**line, "file": str(Path(line["file"]).relative_to(folder))}) for line in lines]
+
+    seen = {finding.file for finding in said}
+    written = {str(path.relative_to(folder)) for path in folder.rglob("*.json")}
+    assert seen == written, f"not validated: {sorted(written - seen)}"
+    return said
+
+
+def explained() -> list[dict[str, str]]:
+    """Return the rows of explained-warnings.tsv: id and pattern of the message, the files it is about, its reason."""
+    with EXPLAINED.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+
+
+def explains(row: dict[str, str], finding: Finding) -> bool:
+    """Say whether a row is about this warning."""
+    return (
+        row["id"] == finding.id
+        and re.search(row["files"], finding.file) is not None
+        and re.search(row["message"], finding.message) is not None
+    )
+
+
+def test_no_error_in_any_artifact_example_or_draft_order(findings: list[Finding]) -> None:
+    """0 errors over every built artifact, every example chart and every resource a card proposes."""
+    errors = [finding for finding in findings if finding.severity in {"error", "fatal"}]
+    counts = Counter(finding.severity for finding in findings)
+    print(f"{len({f.file for f in findings})} files validated: {dict(counts)}")  # noqa: T201 -- the figures are the result
+    assert not errors, f"{len(errors)} errors:\n" + "\n".join(str(error) for error in errors[:60])
+
+
+def test_every_warning_is_explained(findings: list[Finding]) -> None:
+    """A warning is fixed, or listed with the reason why it stays."""
+    rows = explained()
+    assert all(row["reason"].strip() for row in rows)
+    warnings = [finding for finding in findings if finding.severity == "warning"]
+    unexplained = [warning for warning in warnings if not any(explains(row, warning) for row in rows)]
+    assert not unexplained, f"{len(unexplained)} warnings without a reason:\n" + "\n".join(map(str, unexplained[:60]))
+
+
+def test_no_explanation_outlives_its_warning(findings: list[Finding]) -> None:
+    """A row that explains nothing any more is removed."""
+    warnings = [finding for finding in findings if finding.severity == "warning"]
+    idle = [row for row in explained() if not any(explains(row, warning) for warning in warnings)]
+    assert not idle, f"remove from explained-warnings.tsv: {[row['id'] + ' ' + row['message'] for row in idle]}"

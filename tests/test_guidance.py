@@ -1,0 +1,203 @@
+"""The whole journey below the door: request and data in, cards and reasons out."""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+import json
+import uuid
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from ankle_cds import guidance
+from ankle_cds.cards import CardSettings
+from ankle_cds.errors import ContentError, RequestError, RequestFault
+from ankle_cds.explain import explain, in_words, render
+from ankle_cds.fhir import write_json
+from ankle_cds.hooks import read_request
+from ankle_cds.prefetch import PatientData
+from small_guideline import FakeTrace, small_guideline
+
+NOW = dt.datetime(2026, 11, 22, 9, 30, tzinfo=dt.UTC)
+SETTINGS = guidance.Settings(CardSettings(uuid.UUID("00000000-0000-4000-8000-000000000001")))
+HOOKS = ("encounter-start", "patient-view", "order-select", "order-sign")
+
+
+def data(*resources: dict[str, Any], **state: Any) -> PatientData:
+    return PatientData(resources, **{"states": {}, "unavailable": frozenset(), "missing": ()} | state)
+
+
+EMPTY = data()
+
+
+def request(hook: str = "encounter-start", **context: Any) -> Any:
+    given = {"userId": "Practitioner/d1", "patientId": "p1", "encounterId": "e1"} | context
+    document = {"hook": hook, "hookInstance": "d1577c69-dfbe-44ad-ba6d-3e05e953b2ea", "context": given}
+    return read_request(document, HOOKS)
+
+
+def respond(package: Any, hook: str = "encounter-start", data: PatientData | None = None, **context: Any) -> Any:
+    return guidance.respond(package, request(hook, **context), data or EMPTY, SETTINGS, NOW)
+
+
+def test_a_visit_about_one_side_is_evaluated_once() -> None:
+    package = small_guideline()
+    result = respond(package)
+    assert [card["summary"] for card in result.cards] == ["Care is recommended (right)"]
+    assert [one.side for one in result.evaluated] == [None]
+    assert len(package.program.given) == 1
+
+
+def test_a_visit_about_both_sides_is_evaluated_for_right_and_then_for_left() -> None:
+    package = small_guideline()
+    package.program.values["EncounterSide"] = "both"
+    package.program.by_side = {
+        "right": {"CareTitle": "Care (right)"},
+        "left": {"CareTitle": "Care (left)", "CareDetail": "Left."},
+    }
+    result = respond(package)
+    assert [card["summary"] for card in result.cards] == ["Care (right)", "Care (left)"]
+    assert [one.side for one in result.evaluated] == ["right", "left"]
+
+
+def test_the_title_of_a_joined_card_is_asked_of_the_logic() -> None:
+    package = small_guideline()
+    package.program.values |= {"EncounterSide": "both", "EmergencyApplies": True, "CareApplies": False}
+    package.program.by_side = {"both": {"EmergencyTitle": "Emergency, whatever the logic says of both"}}
+    (card,) = respond(package).cards
+    assert card["summary"] == "Emergency, whatever the logic says of both"
+
+
+@pytest.mark.parametrize("user", ["Patient/p1", "RelatedPerson/r1"])
+def test_who_is_no_professional_gets_nothing_and_nothing_is_evaluated(user: str) -> None:
+    package = small_guideline()
+    result = respond(package, "patient-view", userId=user)
+    assert (result.cards, result.reasons, package.program.given) == ((), (), [])
+
+
+def test_the_request_sets_the_parameters_of_the_call() -> None:
+    package = small_guideline()
+    respond(package, data=data(unavailable=frozenset({"reports", "findings"})))
+    assert package.program.given[0] == {
+        "EncounterId": "e1",
+        "EvaluationSide": None,
+        "DraftOrderIds": [],
+        "UnavailableInputs": ["findings", "reports"],
+        "UserRoleCodes": [],
+    }
+
+
+ROLE = {
+    "resourceType": "PractitionerRole",
+    "id": "role1",
+    "practitioner": {"reference": "Practitioner/d1"},
+    "code": [{"coding": [{"system": "urn:roles", "code": "nurse"}, {"display": "no code"}]}],
+}
+
+
+@pytest.mark.parametrize(
+    ("user", "codes"),
+    [("PractitionerRole/role1", ["nurse"]), ("Practitioner/d1", ["nurse"]), ("Practitioner/d2", [])],
+)
+def test_the_role_of_the_user_counts_and_nobody_elses(user: str, codes: list[str]) -> None:
+    package = small_guideline()
+    respond(package, data=data(ROLE), userId=user)
+    assert package.program.given[0]["UserRoleCodes"] == codes
+
+
+@pytest.mark.parametrize("role", [{"code": "nurse"}, {"code": [None]}, {"code": [{"coding": {}}]}, {"practitioner": 1}])
+def test_a_malformed_role_says_nothing(role: dict[str, Any]) -> None:
+    package = small_guideline()
+    supplied = {"resourceType": "PractitionerRole", "id": "role1"} | role
+    respond(package, data=data(supplied), userId="PractitionerRole/role1")
+    assert package.program.given[0]["UserRoleCodes"] == []
+
+
+def test_selected_drafts_are_judged_and_all_of_them_when_none_is_selected() -> None:
+    orders = {
+        "resourceType": "Bundle",
+        "entry": [
+            {"resource": {"resourceType": "ServiceRequest", "id": "s1"}},
+            {"resource": {"resourceType": "MedicationRequest", "id": "m1"}},
+        ],
+    }
+    package = small_guideline()
+    respond(package, "order-select", draftOrders=orders, selections=["MedicationRequest/m1"])
+    respond(package, "order-sign", draftOrders=orders)
+    given = [parameters["DraftOrderIds"] for parameters in package.program.given]
+    assert given == [["MedicationRequest/m1"], ["ServiceRequest/s1", "MedicationRequest/m1"]]
+
+
+def test_a_sites_parameters_reach_the_logic_and_cannot_override_the_call() -> None:
+    package = small_guideline()
+    site = guidance.Settings(SETTINGS.cards, {"MinimumAge": 9, "EncounterId": "other"})
+    guidance.respond(package, request(), data(), site, NOW)
+    assert package.program.given[0]["MinimumAge"] == 9
+    assert package.program.given[0]["EncounterId"] == "e1"
+
+
+def test_required_data_that_is_missing_refuses_the_call_and_names_the_key() -> None:
+    """Never no cards: the caller is told what could not be had."""
+    with pytest.raises(RequestError) as caught:
+        respond(small_guideline(), data=data(missing=("conditions",)))
+    assert (caught.value.fault, caught.value.diagnostics) == (RequestFault.PRECONDITION, ("conditions",))
+
+
+def test_a_package_that_cannot_be_run_is_refused_with_every_finding() -> None:
+    package = small_guideline()
+    guidance.check(package)
+    package.plan("Care")["action"][0].pop("priority")
+    package.activity("Drug")["kind"] = "DeviceRequest"
+    with pytest.raises(ContentError) as caught:
+        guidance.check(package)
+    assert [cause.where for cause in caught.value.causes] == [
+        "file.yaml:ActivityDefinition/Drug.kind",
+        "file.yaml:PlanDefinition/Care.action[0].priority",
+    ]
+
+
+def explained(package: Any) -> tuple[dict[str, Any], str]:
+    explanation = explain(respond(package), package)
+    drawn = io.StringIO()
+    render(explanation, Console(file=drawn, width=100, color_system=None))
+    return explanation, drawn.getvalue()
+
+
+def test_an_explanation_says_what_applied_what_did_not_and_what_is_not_known() -> None:
+    package = small_guideline()
+    package.program.values["EmergencyApplies"] = None
+    test = FakeTrace("ForcedTest", True, (), ("Observation/o1",))
+    package.program.traces["CareApplies"] = FakeTrace("CareApplies", True, (test, FakeTrace("PatternFits", None)))
+    explanation, drawn = explained(package)
+    assert json.loads(write_json(explanation)) == explanation
+    found = {entry["id"]: entry for entry in explanation["recommendations"]}
+    assert found["Care"]["applies"] is True
+    assert found["Emergency"]["applies"] is False
+    assert found["Emergency"]["conditions"][0]["value"] is None
+    assert found["Care"]["conditions"][0]["features"]["uses"][0] == {
+        "name": "ForcedTest",
+        "value": True,
+        "resources": ["Observation/o1"],
+        "uses": [],
+    }
+    assert "Forced test  true  Observation/o1" in drawn
+    assert "Pattern fits  unknown" in drawn
+    assert "does not apply: not known" in drawn
+    assert "Press drug  offered" in drawn
+
+
+def test_a_button_that_is_not_offered_says_what_its_condition_asks() -> None:
+    package = small_guideline()
+    package.program.values["OfferDrug"] = False
+    assert "Press drug  not offered  asks: The rule in words." in explained(package)[1]
+
+
+def test_names_of_definitions_read_as_words() -> None:
+    assert [in_words(name) for name in ("PatternFits", "R4Conditions", "FaamADLScore", "IsElite")] == [
+        "Pattern fits",
+        "R4 conditions",
+        "Faam ADL score",
+        "Is elite",
+    ]
