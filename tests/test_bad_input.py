@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 import socket
 import time
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from ankle_cds import artifacts, prefetch, stories
+from ankle_cds.service import create_app
 from stub_service import (
     PATH,
     authorization,
@@ -540,3 +543,101 @@ def test_many_bad_requests_in_a_row_on_one_connection(url: str) -> None:
             assert http.post(PATH, content=b"{", headers=JSON).status_code == 400
             assert http.get("/canary").status_code == 404
             assert http.post(PATH, json=hook_request()).status_code == 200
+
+
+# ---------------------------------------------------------------- the same with the guideline's own logic behind it
+
+
+@pytest.fixture(scope="module")
+def packages() -> dict[str, artifacts.Package]:
+    return artifacts.load_all()
+
+
+STORY = next(story for story in stories.read_all() if story.id == "soccer-player-negative-test-but-tender")
+
+
+def ask(packages: dict[str, artifacts.Package], document: Any) -> httpx.Response:
+    app = create_app(packages, development(), lambda: STORY.clock)
+
+    async def run() -> httpx.Response:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://service.test") as http:
+            return await http.post(f"/cds-services/{STORY.condition}", json=document)
+
+    return asyncio.run(run())
+
+
+def story_request(packages: dict[str, artifacts.Package]) -> dict[str, Any]:
+    templates = prefetch.templates(packages[STORY.condition], STORY.hook)
+    document: dict[str, Any] = json.loads(json.dumps(STORY.request(templates), default=float))
+    return document
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for step, each in inside:
+        yield (*path, step)
+        yield from places(each, (*path, step))
+
+
+WRONG = [
+    None,
+    5,
+    "canary",
+    "",
+    [],
+    {},
+    ["canary"],
+    [None],
+    [[]],
+    {"coding": 5},
+    {"coding": [{"code": []}]},
+    "2026-13-45",
+]
+
+
+def test_no_value_in_a_record_is_a_mistake_of_ours_or_shown(packages: dict[str, artifacts.Package]) -> None:
+    """Whatever replaces any value of any resource, the answer is cards or a 4xx that repeats nothing."""
+    choose = random.Random(20260309)  # noqa: S311  # a fixed sequence, not a secret
+    whole = list(places(story_request(packages)["prefetch"]))
+    for _ in range(150):
+        document = story_request(packages)
+        *parents, last = choose.choice(whole)
+        holder = document["prefetch"]
+        for step in parents:
+            holder = holder[step]
+        holder[last] = choose.choice(WRONG)
+        response = ask(packages, document)
+        assert response.status_code in {200, 412, 422}, (parents, last, holder[last])
+        assert CANARY not in response.text
+
+
+def test_one_malformed_record_costs_what_it_says_and_not_the_call(packages: dict[str, artifacts.Package]) -> None:
+    document = story_request(packages)
+    proper = ask(packages, document).json()["cards"]
+    assert proper
+    document["prefetch"]["procedures"] = bundle(
+        of_patient("Procedure", "bad", f"Patient/{STORY.patient}", status="completed", code={"coding": 5})
+    )
+    partial = ask(packages, document)
+    document["prefetch"]["procedures"] = outcome()
+    assert partial.status_code == 200
+    assert partial.json() == ask(packages, document).json()
+
+
+@pytest.mark.parametrize(("key", "element"), [("patient", "birthDate"), ("encounter", "reasonCode")])
+def test_a_malformed_patient_or_encounter_is_412_naming_it(
+    packages: dict[str, artifacts.Package], key: str, element: str
+) -> None:
+    """B-40."""
+    document = story_request(packages)
+    document["prefetch"][key][element] = "canary"
+    refused(ask(packages, document), PRECONDITION, key)
+
+
+@pytest.mark.parametrize("key", ["patient", "encounter", "conditions"])
+def test_the_guideline_refuses_to_guess_without_required_data(packages: dict[str, artifacts.Package], key: str) -> None:
+    """R-01: conditions are required where the encounter itself does not say why it was opened."""
+    document = without(story_request(packages), "prefetch", key)
+    if key == "conditions":
+        document["prefetch"]["encounter"].pop("reasonCode", None)
+    refused(ask(packages, document), PRECONDITION, key)

@@ -13,6 +13,7 @@ import pytest
 from ankle_cds import elm
 from ankle_cds.apply import Subject, apply
 from ankle_cds.cards import CardSettings, Side, check, encode, verify
+from ankle_cds.cards.details import join
 from ankle_cds.errors import ContentError
 from ankle_cds.fhir import write_json
 from small_guideline import BASE, small_guideline
@@ -164,6 +165,42 @@ def test_joined_details_keep_each_section_once_with_the_lines_of_right_then_left
         "- a statement",
     ]
     assert labels(card) == ["Press diagnosis", "Press plan", "Press drug", "Press form"]
+
+
+def facts_of(side: str, count: int) -> str:
+    return "\n".join(f"- fact {number} ({side})" for number in range(1, count + 1))
+
+
+def test_a_joined_list_keeps_ten_facts_of_both_sides_and_says_how_many_more() -> None:
+    right = f"**Recorded**\n{facts_of('right', 10)}\n- and 2 more"
+    left = f"**Recorded**\n{facts_of('left', 7)}"
+    lines = join(right, left).split("\n")
+    assert lines[1:6] == facts_of("right", 5).split("\n")
+    assert lines[6:11] == facts_of("left", 5).split("\n")
+    assert lines[11:] == ["- and 9 more"]
+    assert join(f"**Recorded**\n{facts_of('right', 9)}", "**Recorded**\n- one (left)").endswith("- one (left)")
+
+
+def test_facts_that_do_not_fit_are_counted_and_nothing_else_is_cut() -> None:
+    """A rich record must not turn an emergency into an error."""
+    facts = "\n".join(f"- fact {number} {'x' * 300}" for number in range(1, 11))
+    detail = f"First.\n\n**Recorded**\n{facts}\n- and 3 more\n\n**Not known**\n- a\n- b\n\n**About**\nLimits."
+    (card,) = cards(side(small_guideline(), CareDetail=detail))
+    assert len(card["detail"]) <= 2000
+    assert "fact 5" in card["detail"]
+    assert card["detail"].endswith("- and 7 more\n\n**Not known**\n- a\n- b\n\n**About**\nLimits.")
+    with pytest.raises(ContentError, match="2000"):
+        cards(side(small_guideline(), CareDetail="x" * 2001))
+
+
+def test_a_section_only_one_side_has_keeps_its_place() -> None:
+    right = "First.\n\n**Recorded**\n- a\n\n**About**\nLimits."
+    left = "First.\n\n**Not known**\n- b\n\n**About**\nLimits.\n\nMore limits."
+    assert join(right, left) == (
+        "First.\n\n**Not known**\n- b\n\n**Recorded**\n- a\n\n**About**\nLimits.\n\nMore limits."
+    )
+    assert join(left, right).startswith("First.\n\n**Recorded**\n- a\n\n**Not known**")
+    assert join(right, right) == right
 
 
 def test_uuids_are_stable_for_the_same_facts_and_new_for_others() -> None:

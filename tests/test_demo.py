@@ -81,7 +81,7 @@ def test_another_answer_than_expected_is_an_exit_code(tmp_path: Path) -> None:
     code, text = play(SILENT, examples=tmp_path)
     assert code == demo.DIFFERENT
     assert "DIFFERENT: no card" in text
-    assert "info: Other" in text
+    assert "Other" in text
 
 
 def test_update_writes_what_was_played_and_then_everything_agrees(tmp_path: Path) -> None:

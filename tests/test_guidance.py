@@ -11,13 +11,14 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from ankle_cds import guidance
+import charts
+from ankle_cds import artifacts, guidance
 from ankle_cds.cards import CardSettings
 from ankle_cds.errors import ContentError, RequestError, RequestFault
 from ankle_cds.explain import explain, in_words, render
 from ankle_cds.fhir import write_json
 from ankle_cds.hooks import read_request
-from ankle_cds.prefetch import PatientData
+from ankle_cds.prefetch import PatientData, State
 from small_guideline import FakeTrace, small_guideline
 
 NOW = dt.datetime(2026, 11, 22, 9, 30, tzinfo=dt.UTC)
@@ -25,8 +26,9 @@ SETTINGS = guidance.Settings(CardSettings(uuid.UUID("00000000-0000-4000-8000-000
 HOOKS = ("encounter-start", "patient-view", "order-select", "order-sign")
 
 
-def data(*resources: dict[str, Any], **state: Any) -> PatientData:
-    return PatientData(resources, **{"states": {}, "unavailable": frozenset(), "missing": ()} | state)
+def data(*resources: dict[str, Any], **given: Any) -> PatientData:
+    found = {"keys": ("user",) * len(resources), "states": {}, "unavailable": frozenset(), "missing": ()}
+    return PatientData(resources, **found | given)
 
 
 EMPTY = data()
@@ -141,7 +143,7 @@ def test_a_sites_parameters_reach_the_logic_and_cannot_override_the_call() -> No
 def test_required_data_that_is_missing_refuses_the_call_and_names_the_key() -> None:
     """Never no cards: the caller is told what could not be had."""
     with pytest.raises(RequestError) as caught:
-        respond(small_guideline(), data=data(missing=("conditions",)))
+        respond(small_guideline(), data=data(missing=("conditions",), states={"conditions": State.UNAVAILABLE}))
     assert (caught.value.fault, caught.value.diagnostics) == (RequestFault.PRECONDITION, ("conditions",))
 
 
@@ -201,3 +203,123 @@ def test_names_of_definitions_read_as_words() -> None:
         "Faam ADL score",
         "Is elite",
     ]
+
+
+# ---------------------------------------------------------------- the embedded guideline
+
+
+@pytest.fixture(scope="module")
+def embedded() -> Any:
+    return artifacts.load_all()["posterior-ankle-impingement"]
+
+
+def opened(package: Any, *resources: dict[str, Any]) -> Any:
+    """Give the guidance for a visit about the resources, at the time of `charts`."""
+    record = (charts.patient(), charts.encounter(), *resources)
+    given = data(*record)
+    asked = request(encounterId=charts.ENCOUNTER.partition("/")[2])
+    return guidance.respond(package, asked, given, SETTINGS, charts.NOW)
+
+
+def both(*codes: str, value: str = "yes") -> list[dict[str, Any]]:
+    return [charts.item(code, value, side=side) for side in ("right", "left") for code in codes]
+
+
+REASONS = (charts.reason("right"), charts.reason("left"))
+FLAGS = (
+    *("acute-injury", "cannot-bear-weight", "weak-plantarflexion", "achilles-gap", "increased-passive-dorsiflexion"),
+    *("hot-swollen-joint", "restricted-joint-movement", "fever-or-systemic-illness", "suspected-dvt"),
+    *("open-injury", "deformity", "neurovascular-compromise"),
+)
+
+
+def test_the_embedded_guideline_can_be_run(embedded: Any) -> None:
+    guidance.check(embedded)
+
+
+def test_an_emergency_of_both_ankles_is_one_card_that_fits_however_much_is_recorded(embedded: Any) -> None:
+    (card,) = opened(embedded, *REASONS, *both(*FLAGS)).cards
+    assert card["summary"].endswith("today (both)")
+    assert card["indicator"] == "critical"
+    assert len(card["detail"]) <= 2000
+    assert "(right, " in card["detail"]
+    assert "(left, " in card["detail"]
+    labels = [suggestion["label"] for suggestion in card["suggestions"]]
+    assert [label.endswith("(right)") for label in labels] == [True] * 4 + [False] * 4
+    assert not any("isRecommended" in suggestion for suggestion in card["suggestions"])
+    for suggestion in card["suggestions"]:
+        (action,) = suggestion["actions"]
+        named = {coding["code"] for coding in action["resource"]["bodySite"][0]["coding"]}
+        assert charts.SIDES["right" if suggestion["label"].endswith("(right)") else "left"] in named
+
+
+def test_an_emergency_of_one_ankle_leaves_no_other_card_for_the_other(embedded: Any) -> None:
+    emergency = charts.item("calf-squeeze-test", "positive", side="left")
+    (card,) = opened(embedded, *REASONS, emergency, *charts.pattern(side="right")).cards
+    assert card["summary"].endswith("today (left)")
+    assert [suggestion.get("isRecommended") for suggestion in card["suggestions"]] == [True]
+
+
+def test_an_assessment_of_both_ankles_fits_however_much_is_recorded(embedded: Any) -> None:
+    places = ("behind-lateral-malleolus", "posterior-midline", "posteromedial", "achilles-tendon")
+    found = [item for place in places for item in both("pain-location", value=place)]
+    found += [
+        item for what in ("running", "jumping", "kicking") for item in both("pain-provoking-activity", value=what)
+    ]
+    (card,) = opened(embedded, *REASONS, *found, *both("achilles-tendon-tenderness")).cards
+    assert card["summary"].endswith("tenderness (both)")
+    assert len(card["detail"]) <= 2000
+    assert [suggestion["label"] for suggestion in card["suggestions"]] == [
+        "Send the history form",
+        "Record the examination",
+    ]
+
+
+def test_what_is_found_on_each_ankle_gives_each_its_own_card(embedded: Any) -> None:
+    result = opened(embedded, *REASONS, *charts.pattern(side="left"))
+    topics = [(card["source"]["topic"]["code"], card["summary"].rpartition(" ")[2]) for card in result.cards]
+    assert topics == [("PaiRecordAssessment", "(right)"), ("PaiOrderLateralRadiograph", "(left)")]
+
+
+def test_a_uuid_of_the_embedded_guideline_changes_when_a_fact_its_card_reads_changes(embedded: Any) -> None:
+    record = (charts.reason("right"), *charts.pattern())
+
+    def uuids(*extra: dict[str, Any]) -> dict[str, str]:
+        found = opened(embedded, *record, *extra).cards
+        return {card["source"]["topic"]["code"]: card["uuid"] for card in found}
+
+    before, after = uuids(), uuids(charts.item("posterior-swelling", "mild"))
+    assert before == uuids()
+    assert before["PaiOrderLateralRadiograph"] != after["PaiOrderLateralRadiograph"]
+    assert before["PaiStartConservativeCare"] == after["PaiStartConservativeCare"]
+
+
+def test_every_request_group_of_the_embedded_guideline_is_valid_r4(embedded: Any) -> None:
+    models = pytest.importorskip("fhir.resources.R4B", reason="fhir.resources is part of the extra 'build'")
+    record = (charts.reason("right"), *charts.pattern())
+    drafted = set()
+    for extra in (
+        (),
+        (charts.item("open-injury", "yes"),),
+        (charts.item("suspected-posterior-process-fracture", "yes"),),
+    ):
+        (one,) = opened(embedded, *record, *extra).evaluated
+        group = one.applied.request_group
+        models.get_fhir_model_class("RequestGroup").model_validate_json(write_json(group))
+        for draft in group["contained"]:
+            models.get_fhir_model_class(draft["resourceType"]).model_validate_json(write_json(draft))
+            drafted.add(draft["resourceType"])
+    assert drafted == {"ServiceRequest", "MedicationRequest", "CarePlan", "Condition"}
+
+
+def test_the_explanation_of_a_real_chart_names_the_facts_and_stays_readable(embedded: Any) -> None:
+    result = opened(embedded, charts.reason("right"), *charts.pattern())
+    explanation = explain(result, embedded)
+    assert len(explanation["recommendations"]) == 6
+    drawn = io.StringIO()
+    render(explanation, Console(file=drawn, width=140, color_system=None))
+    text = drawn.getvalue()
+    assert "Pattern fits  true" in text
+    assert "Flag dvt  unknown" in text
+    assert text.count("├── Encounter class allowed  true") == 1
+    assert len(text.splitlines()) < 300

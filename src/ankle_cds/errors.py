@@ -88,21 +88,41 @@ class RequestFault(Enum):
     HOOK = Fault(400, "value", "Hook is not offered by this service.")
     AUTHORIZATION_WITHOUT_SERVER = Fault(400, "invariant", "fhirAuthorization requires fhirServer.")
     INSECURE_SERVER = Fault(400, "value", "fhirServer must use https.")
+    HEADERS_TOO_LARGE = Fault(431, "too-long", "Request header too large.")
+    URI_TOO_LONG = Fault(414, "too-long", "Request header too large.")
     CONFLICT = Fault(422, "conflict", "Request identifies more than one patient or encounter.")
     PRECONDITION = Fault(412, "processing", "Required data could not be obtained.")
+
+
+class ServiceFault(Enum):
+    """The rows of the same table that are ours, not the caller's: the service answers, but not with cards."""
+
+    BUSY = Fault(503, "throttled", "Service is busy, retry later.")
+    DEADLINE = Fault(503, "timeout", "Service is busy, retry later.")
+    NOT_READY = Fault(503, "transient", "Service is not ready.")
+    INTERNAL = Fault(500, "exception", "Internal error.")
 
 
 class RequestError(AnkleCdsError):
     """The caller's request is refused.
 
     `fault` is a row of the table; `diagnostics` may name only fields of the CDS Hooks specification and our own
-    prefetch keys, never anything taken from the request.
+    prefetch keys, never anything taken from the request. `others` are further faults found in the same step: each
+    becomes one more issue of the same OperationOutcome, whose status is that of the first.
     """
 
-    def __init__(self, fault: RequestFault, *, diagnostics: tuple[str, ...] = (), spec: str | None = None) -> None:
+    def __init__(
+        self,
+        fault: RequestFault,
+        *,
+        diagnostics: tuple[str, ...] = (),
+        spec: str | None = None,
+        others: tuple[RequestError, ...] = (),
+    ) -> None:
         super().__init__(fault.value.text, spec=spec)
         self.fault = fault
         self.diagnostics = diagnostics
+        self.others = others
 
 
 class ServerError(AnkleCdsError):

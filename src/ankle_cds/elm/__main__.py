@@ -15,9 +15,13 @@ from ankle_cds.elm.registry import OPERATORS
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; the exit code is 0 when no case is wrong, else 1."""
-    parser = argparse.ArgumentParser(prog="python -m ankle_cds.elm", description="The ELM engine, looked at from outside.")
+    parser = argparse.ArgumentParser(
+        prog="python -m ankle_cds.elm", description="The ELM engine, looked at from outside."
+    )
     commands = parser.add_subparsers(dest="command", required=True)
-    run = commands.add_parser("cases", help="evaluate a file of operator cases and count right, refused, wrong, disputed")
+    run = commands.add_parser(
+        "cases", help="evaluate a file of operator cases and count right, refused, wrong, disputed"
+    )
     run.add_argument("file", type=Path)
     run.add_argument("--json", action="store_true", help="print the figures as JSON")
     commands.add_parser("operators", help="list the operators that are executed; all others are refused at load")

@@ -1,11 +1,13 @@
-"""Aggregate functions; nulls in the source are left out. https://cql.hl7.org/09-b-cqlreference.html#aggregate-functions"""
+"""Aggregate functions; nulls in the source are left out.
+
+https://cql.hl7.org/09-b-cqlreference.html#aggregate-functions
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from decimal import Decimal
-from functools import cmp_to_key, reduce
-from typing import Any
+from functools import reduce
+from typing import TYPE_CHECKING, Any
 
 from ankle_cds.elm import arithmetic
 from ankle_cds.elm.comparison import compare, equal
@@ -14,6 +16,9 @@ from ankle_cds.elm.faults import EvaluationError
 from ankle_cds.elm.quantity import WIDE, fit
 from ankle_cds.elm.registry import function
 from ankle_cds.elm.values import Quantity
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def _aggregate(name: str, empty: Any = None) -> Callable[[Callable[[list[Any]], Any]], Callable[[Any], Any]]:
@@ -129,7 +134,7 @@ def mode(items: list[Any]) -> Any:
                 break
         else:
             counts.append((item, 1))
-    return max(counts, key=cmp_to_key(lambda a, b: a[1] - b[1]))[0]
+    return max(counts, key=lambda counted: counted[1])[0]
 
 
 def _variance(items: list[Any], lost: int) -> tuple[Decimal | None, str | None]:

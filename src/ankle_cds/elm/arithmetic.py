@@ -1,4 +1,6 @@
-"""Arithmetic on numbers, quantities, dates and uncertainties. https://cql.hl7.org/09-b-cqlreference.html#arithmetic-operators-4
+"""Arithmetic on numbers, quantities, dates and uncertainties.
+
+https://cql.hl7.org/09-b-cqlreference.html#arithmetic-operators-4
 
 What cannot be represented (overflow, division by zero, logarithm of zero) is null, as the specification says.
 """
@@ -189,14 +191,17 @@ def truncate(a: Any) -> Any:
 
 @function("Round", optional=("precision",), nulls="passed")
 def round_half_up(a: Any, precision: Any = None) -> Any:
-    """Round to the nearest, a half towards positive infinity. https://cql.hl7.org/09-b-cqlreference.html#round"""
+    """Round to the nearest, a half towards positive infinity.
+
+    https://cql.hl7.org/09-b-cqlreference.html#round
+    """
     if a is None:
         return None
     _kind(a)
     unit = Decimal(1).scaleb(-(precision or 0))
     shifted = WIDE.add(WIDE.divide(Decimal(a), unit), _HALF)
     rounded = fit(WIDE.multiply(shifted.to_integral_value(ROUND_FLOOR), unit))
-    return rounded if rounded else Decimal(0)
+    return rounded or Decimal(0)
 
 
 @function("Ln")
@@ -272,7 +277,7 @@ def precision_of(a: Any) -> Any:
     return max(0, -exponent) if isinstance(exponent, int) else None
 
 
-def extreme(type_name: str, *, highest: bool, home: int) -> Any:
+def extreme(type_name: str, *, highest: bool, home: int) -> Any:  # noqa: PLR0911  # one return for each type
     """Give the smallest or greatest value of a system type; None when the type has none."""
     parts = (9999, 12, 31, 23, 59, 59, 999) if highest else (1, 1, 1, 0, 0, 0, 0)
     match type_name:

@@ -1,4 +1,7 @@
-"""Collapse and expand. https://cql.hl7.org/09-b-cqlreference.html#collapse"""
+"""Collapse and expand.
+
+https://cql.hl7.org/09-b-cqlreference.html#collapse
+"""
 
 from __future__ import annotations
 
@@ -22,8 +25,10 @@ _TEMPORAL = (Date, DateTime, Time)
 
 
 def _coarsest(intervals: list[Interval]) -> str | None:
-    """Name the coarsest precision of the boundaries when they differ; None when they do not, or are no dates or times."""
-    bounds = [bound for interval in intervals for bound in (interval.low, interval.high) if isinstance(bound, _TEMPORAL)]
+    """Name the coarsest precision of dates or times when they differ in precision, else None."""
+    bounds = [
+        bound for interval in intervals for bound in (interval.low, interval.high) if isinstance(bound, _TEMPORAL)
+    ]
     precisions = {len(bound.parts) + (HOUR if isinstance(bound, Time) else 0) for bound in bounds}
     return PRECISIONS[min(precisions) - 1] if len(precisions) > 1 else None
 

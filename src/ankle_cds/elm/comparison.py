@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ankle_cds.elm import quantity, temporal
 from ankle_cds.elm.faults import EvaluationError
@@ -18,6 +18,7 @@ from ankle_cds.elm.values import (
     CodeSystem,
     Concept,
     Fhir,
+    FhirResource,
     Interval,
     Long,
     Quantity,
@@ -25,6 +26,9 @@ from ankle_cds.elm.values import (
     Uncertainty,
     ValueSet,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _NUMBERS: Final = frozenset({int, Long, Decimal})
 _TEMPORAL: Final = frozenset({Date, DateTime, Time})
@@ -39,7 +43,7 @@ def compare(a: Any, b: Any) -> int | None:
     """Give -1, 0 or 1, or None when the order is unknown; raise when the types have no common order."""
     ta, tb = type(a), type(b)
     if (ta in _NUMBERS and tb in _NUMBERS) or (ta is str and tb is str):
-        return (a > b) - (a < b)
+        return int(a > b) - int(a < b)
     if ta in _TEMPORAL and tb in _TEMPORAL:
         return temporal.order(a, b)
     if ta is Quantity and tb is Quantity:
@@ -80,32 +84,11 @@ def equal(a: Any, b: Any) -> bool | None:
     """Tell whether two values are equal; None when that is unknown, or when either is null."""
     if a is None or b is None:
         return None
-    ta, tb = type(a), type(b)
-    if ta is Uncertainty or tb is Uncertainty:
-        return _equal_uncertain(a, b)
-    if ta is not tb:
+    kind = type(a)
+    if kind is not type(b):
         return _equal_mixed(a, b)
-    if ta in _TEMPORAL:
-        found = temporal.order(a, b)
-        return None if found is None else found == 0
-    if ta is Quantity:
-        found = quantity.order(a, b)
-        return None if found is None else found == 0
-    if ta is list:
-        return _equal_lists(a, b)
-    if ta is dict:
-        return _equal_tuples(a, b)
-    if ta is Interval:
-        return _equal_intervals(a, b)
-    if ta in (Code, Concept):
-        return _equal_tuples(a._asdict(), b._asdict())
-    if ta is tuple:
-        return _equal_lists(a, b)
-    if ta is Ratio:
-        return conjunction([equal(a.numerator, b.numerator), equal(a.denominator, b.denominator)])
-    if isinstance(a, Fhir):
-        return equal_elements(a, b)
-    return bool(a == b)
+    compared = _EQUAL.get(kind)
+    return bool(a == b) if compared is None else compared(a, b)
 
 
 def conjunction(answers: list[bool | None]) -> bool | None:
@@ -116,21 +99,26 @@ def conjunction(answers: list[bool | None]) -> bool | None:
 
 
 def _equal_uncertain(a: Any, b: Any) -> bool | None:
-    if type(a) is Uncertainty and a == b and a.low == a.high:
-        return True
     forwards, backwards = ordered(a, b), ordered(b, a)
     return False if forwards[1] is False or backwards[1] is False else None
 
 
 def _equal_mixed(a: Any, b: Any) -> bool | None:
-    if type(a) in _NUMBERS and type(b) in _NUMBERS:
+    kinds = {type(a), type(b)}
+    if Uncertainty in kinds:
+        return _equal_uncertain(a, b)
+    if kinds <= _NUMBERS:
         return bool(a == b)
-    if type(a) in _TEMPORAL and type(b) in _TEMPORAL and Time not in (type(a), type(b)):
-        found = temporal.order(a, b)
-        return None if found is None else found == 0
+    if kinds == {Date, DateTime}:
+        return _equal_ordered(a, b)
     if isinstance(a, Fhir) != isinstance(b, Fhir):
         raise _mismatch(a, b)
     return equal_elements(a, b) if isinstance(a, Fhir) else False
+
+
+def _equal_ordered(a: Any, b: Any) -> bool | None:
+    found = compare(a, b)
+    return None if found is None else found == 0
 
 
 def _equal_lists(a: Any, b: Any) -> bool | None:
@@ -146,7 +134,7 @@ def _equal_tuples(a: dict[str, Any], b: dict[str, Any]) -> bool | None:
 
 
 def _equal_intervals(a: Interval, b: Interval) -> bool | None:
-    from ankle_cds.elm.intervals import ends  # noqa: PLC0415 - an interval compares its points, a point its intervals
+    from ankle_cds.elm.intervals import ends  # noqa: PLC0415  # an interval compares its points, a point its intervals
 
     (a_low, a_high), (b_low, b_high) = ends(a), ends(b)
     return conjunction([same(a_low, b_low), same(a_high, b_high)])
@@ -173,6 +161,21 @@ def _equal_json(a: Any, b: Any) -> bool | None:
     return bool(a == b)
 
 
+def _equal_structures(a: Any, b: Any) -> bool | None:
+    return _equal_tuples(a._asdict(), b._asdict())
+
+
+_EQUAL: Final[dict[type, Callable[[Any, Any], bool | None]]] = {
+    **dict.fromkeys((Date, DateTime, Time, Quantity), _equal_ordered),
+    **dict.fromkeys((Code, Concept, Ratio), _equal_structures),
+    **dict.fromkeys((list, tuple), _equal_lists),
+    **dict.fromkeys((Fhir, FhirResource), equal_elements),
+    dict: _equal_tuples,
+    Interval: _equal_intervals,
+    Uncertainty: _equal_uncertain,
+}
+
+
 @function("NotEqual")
 def not_equal(a: Any, b: Any) -> bool | None:
     """Give the negation of `equal`."""
@@ -185,31 +188,38 @@ def equivalent(a: Any, b: Any) -> bool:
     """Tell whether two values are equivalent: never unknown, and null is equivalent to null."""
     if a is None or b is None:
         return a is b
-    ta, tb = type(a), type(b)
-    if ta is str and tb is str:
-        return bool(a == b) or _words(a) == _words(b)
-    if ta in (Code, Concept) and tb in (Code, Concept):
+    kind = type(a)
+    if kind is type(b):
+        compared = _EQUIVALENT.get(kind)
+        return equal(a, b) is True if compared is None else compared(a, b)
+    if isinstance(a, (Code, Concept)) and isinstance(b, (Code, Concept)):
         return _equivalent_concepts(a, b)
-    if ta is Decimal and tb is Decimal:
-        return _equivalent_decimals(a, b)
-    if ta is Quantity and tb is Quantity:
-        return quantity.equivalent(a, b) or (a.unit == b.unit and _equivalent_decimals(a.value, b.value))
-    if ta in (list, tuple) and ta is tb:
-        return len(a) == len(b) and all(map(equivalent, a, b))
-    if ta is dict and tb is dict:
-        return a.keys() == b.keys() and all(equivalent(a[key], b[key]) for key in a)
-    if ta is Interval and tb is Interval:
-        return _equivalent_intervals(a, b)
-    if ta is Ratio and tb is Ratio:
-        left, right = quantity.divide(*a), quantity.divide(*b)
-        return left is not None and right is not None and equivalent(left, right)
-    if ta in (ValueSet, CodeSystem):
-        return bool(ta is tb and a.id == b.id)
     return equal(a, b) is True
 
 
-def _words(text: str) -> str:
-    return _SPACE.sub(" ", text).casefold()
+def _equivalent_strings(a: str, b: str) -> bool:
+    if a == b:
+        return True
+    if len(a) != len(b) and a.isascii() and b.isascii():
+        return False
+    return _SPACE.sub(" ", a).casefold() == _SPACE.sub(" ", b).casefold()
+
+
+def _equivalent_quantities(a: Quantity, b: Quantity) -> bool:
+    return quantity.equivalent(a, b) or (a.unit == b.unit and _equivalent_decimals(a.value, b.value))
+
+
+def _equivalent_lists(a: Any, b: Any) -> bool:
+    return len(a) == len(b) and all(map(equivalent, a, b))
+
+
+def _equivalent_tuples(a: dict[str, Any], b: dict[str, Any]) -> bool:
+    return a.keys() == b.keys() and all(equivalent(a[key], b[key]) for key in a)
+
+
+def _equivalent_ratios(a: Ratio, b: Ratio) -> bool:
+    left, right = quantity.divide(*a), quantity.divide(*b)
+    return left is not None and right is not None and equivalent(left, right)
 
 
 def _significant(value: Decimal) -> int:
@@ -237,9 +247,23 @@ def _equivalent_concepts(a: Code | Concept, b: Code | Concept) -> bool:
 
 
 def _equivalent_intervals(a: Interval, b: Interval) -> bool:
-    from ankle_cds.elm.intervals import end, start  # noqa: PLC0415 - as in `_equal_intervals`
+    from ankle_cds.elm.intervals import end, start  # noqa: PLC0415  # as in `_equal_intervals`
 
     return equivalent(start(a), start(b)) and equivalent(end(a), end(b))
+
+
+_EQUIVALENT: Final[dict[type, Callable[[Any, Any], bool]]] = {
+    **dict.fromkeys((ValueSet, CodeSystem), lambda a, b: a.id == b.id),
+    **dict.fromkeys((list, tuple), _equivalent_lists),
+    Code: _equivalent_codes,
+    Concept: _equivalent_concepts,
+    Decimal: _equivalent_decimals,
+    Interval: _equivalent_intervals,
+    Quantity: _equivalent_quantities,
+    Ratio: _equivalent_ratios,
+    dict: _equivalent_tuples,
+    str: _equivalent_strings,
+}
 
 
 @function("Less")

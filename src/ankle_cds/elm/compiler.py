@@ -6,16 +6,19 @@ function call, each at the slot the compiler gave it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ankle_cds.elm.faults import EvaluationError
 from ankle_cds.elm.library import Library, Linker, Unit, refusal
 from ankle_cds.elm.registry import OPERATORS, Closure, Node
-from ankle_cds.elm.retrieve import CodeKey, Retrieve
-from ankle_cds.elm.typesystem import Type, result_type, specified
+from ankle_cds.elm.typesystem import ANY, IntervalOf, ListOf, TupleOf, Type, qualified, result_type, specified
 from ankle_cds.elm.values import Code, ValueSet
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from ankle_cds.elm.retrieve import CodeKey, Retrieve
 
 _MARKS: Final = frozenset(
     {"type", "localId", "locator", "annotation", "resultTypeName", "resultTypeSpecifier", "signature"}
@@ -101,11 +104,20 @@ class Compiler:
         precision = node.get("precision")
         if precision is not None and precision not in _PRECISIONS:
             self.refuse(node, f"the precision {precision}")
-        if precision == "Week" and node["type"] not in ("DurationBetween", "DifferenceBetween", "CalculateAge", "CalculateAgeAt"):
+        if precision == "Week" and node["type"] not in (
+            "DurationBetween",
+            "DifferenceBetween",
+            "CalculateAge",
+            "CalculateAgeAt",
+        ):
             self.refuse(node, "the precision Week")
         if precision is None and node["type"] in ("DurationBetween", "DifferenceBetween"):
             self.refuse(node, "no precision")
         return precision.lower() if precision else None
+
+    def is_step(self, node: Any) -> bool:
+        """Tell whether a node is a property whose type the translator did not write."""
+        return isinstance(node, dict) and node.get("type") == "Property" and result_type(node) is None
 
     def is_null(self, node: Node) -> bool:
         """Tell whether a node is the null literal, cast or not."""
@@ -118,27 +130,25 @@ class Compiler:
         found = result_type(node)
         if found is not None:
             return found
-        match node.get("type"):
-            case "ExpressionRef":
-                unit = self.linker.definition(self._library, node)
-                return unit.result_type if unit else None
-            case "FunctionRef":
-                function = self.linker.function(self, self._library, node)
-                return function.result_type if function else None
-            case "As":
-                return specified(node["asTypeSpecifier"]) if node.get("asTypeSpecifier") else result_type(
-                    {"resultTypeName": node.get("asType")}
-                )
-            case "AliasRef":
-                return self._find(self._names, node["name"])[1]
-            case "QueryLetRef":
-                return self._find(self._lets, node["name"])[1]
-            case "OperandRef":
-                return self.unit.operand_type(node["name"])
-            case "Literal":
-                return result_type({"resultTypeName": node["valueType"]})
-            case _:
-                return None
+        infer = _INFERRED.get(node.get("type", ""))
+        return infer(self, node) if infer else None
+
+    def _type_of_definition(self, node: Node) -> Type | None:
+        unit = self.linker.definition(self._library, node)
+        return unit.result_type if unit else None
+
+    def _type_of_function(self, node: Node) -> Type | None:
+        unit = self.linker.function(self, self._library, node)
+        return unit.result_type if unit else None
+
+    def _type_of_cast(self, node: Node) -> Type | None:
+        if node.get("asTypeSpecifier"):
+            return specified(node["asTypeSpecifier"])
+        return result_type({"resultTypeName": node.get("asType")})
+
+    def _type_of_element(self, node: Node) -> Type | None:
+        kind = self.type_of(node.get("source") or node["operand"])
+        return kind.element if isinstance(kind, ListOf) else None
 
     # ------------------------------------------------------------ names
 
@@ -248,7 +258,7 @@ class Compiler:
 
     def expansion(self, node: Node, url: str) -> frozenset[CodeKey]:
         """Give the codes of a value set; refuse the node when they were not given to `load`."""
-        codes = self.linker.value_sets.get(url)
+        codes = self.linker.value_sets.get(url, self.linker.value_sets.get(url.partition("|")[0]))
         if codes is None:
             self.refuse(node, f"the value set '{url}', whose codes were not given,")
             return frozenset()
@@ -280,3 +290,19 @@ class Compiler:
             typed = {**inner, "resultTypeName": "{urn:hl7-org:elm-types:r1}Date"}
             return self.compile({**node, "operand": typed} if conversion else typed)
         return self.compile(node)
+
+
+_INFERRED: Final[dict[str, Callable[[Compiler, Node], Type | None]]] = {
+    "ExpressionRef": Compiler._type_of_definition,  # noqa: SLF001  # a table of the class's own methods
+    "FunctionRef": Compiler._type_of_function,  # noqa: SLF001  # as above
+    "As": Compiler._type_of_cast,  # noqa: SLF001  # as above
+    **dict.fromkeys(("First", "Last", "SingletonFrom"), Compiler._type_of_element),  # noqa: SLF001  # as above
+    "AliasRef": lambda self, node: self.alias(node, node["name"])[1],
+    "QueryLetRef": lambda self, node: self.let(node["name"])[1],
+    "OperandRef": lambda self, node: self.unit.operand_type(node["name"]),
+    "Literal": lambda _self, node: qualified(node["valueType"]),
+    "Retrieve": lambda _self, node: ListOf(qualified(node["dataType"])),
+    "Instance": lambda _self, node: qualified(node["classType"]),
+    "Interval": lambda _self, _node: IntervalOf(ANY),
+    "Tuple": lambda _self, _node: TupleOf(()),
+}

@@ -7,7 +7,6 @@ https://cql.hl7.org/09-b-cqlreference.html#convert
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,6 +20,8 @@ from ankle_cds.elm.typesystem import Named, Type, qualified, specified, tester
 from ankle_cds.elm.values import Code, Concept, Long, Quantity, Ratio, Uncertainty
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ankle_cds.elm.compiler import Compiler
 
 _INTEGER: Final = re.compile(r"[+-]?\d+")
@@ -47,7 +48,7 @@ def to_boolean(value: Any) -> bool | None:
     raise _unexpected(value, "Boolean")
 
 
-def _to_whole(value: Any, kind: type) -> int | None:
+def _to_whole(value: Any, kind: type) -> Any:
     if type(value) is bool:
         return whole_number(int(value), kind)
     if type(value) is str:
@@ -60,13 +61,13 @@ def _to_whole(value: Any, kind: type) -> int | None:
 
 
 @function("ToInteger")
-def to_integer(value: Any) -> int | None:
+def to_integer(value: Any) -> Any:
     """Convert a string, a Boolean or a Long; null when it is outside the range."""
     return _to_whole(value, int)
 
 
 @function("ToLong")
-def to_long(value: Any) -> int | None:
+def to_long(value: Any) -> Any:
     """Convert a string, a Boolean or an Integer; null when it is outside the range."""
     return _to_whole(value, Long)
 
@@ -122,26 +123,32 @@ def _plain(value: Decimal) -> str:
 @function("ToString")
 def to_string(value: Any) -> str:
     """Write a value so that converting it back gives the value."""
-    if type(value) is str:
-        return value
-    if type(value) is bool:
-        return "true" if value else "false"
-    if isinstance(value, int):
-        return str(int(value))
-    if type(value) is Decimal:
-        text = _plain(value)
-        return text if "." in text else f"{text}.0"
-    if type(value) is Quantity:
-        return f"{_plain(value.value)} " + (value.unit if value.unit in CALENDAR_UNITS else f"'{value.unit}'")
-    if type(value) is Ratio:
-        return f"{to_string(value.numerator)}:{to_string(value.denominator)}"
-    if isinstance(value, (Date, DateTime, Time)):
-        return str(value)
-    raise _unexpected(value, "String")
+    write = _WRITERS.get(type(value))
+    if write is None:
+        raise _unexpected(value, "String")
+    return write(value)
+
+
+def _quantity_text(value: Quantity) -> str:
+    return f"{_plain(value.value)} " + (value.unit if value.unit in CALENDAR_UNITS else f"'{value.unit}'")
+
+
+def _decimal_text(value: Decimal) -> str:
+    text = _plain(value)
+    return text if "." in text else f"{text}.0"
+
+
+_WRITERS: Final[dict[type, Callable[[Any], str]]] = {
+    **dict.fromkeys((str, int, Long, Date, DateTime, Time), str),
+    bool: lambda value: "true" if value else "false",
+    Decimal: _decimal_text,
+    Quantity: _quantity_text,
+    Ratio: lambda value: f"{_quantity_text(value.numerator)}:{_quantity_text(value.denominator)}",
+}
 
 
 @function("ToDate", clock=True)
-def to_date(ev: Any, value: Any) -> Date | None:
+def to_date(_ev: Any, value: Any) -> Date | None:
     """Convert a string, or take the date of a DateTime in the evaluation's timezone offset."""
     if type(value) is Date:
         return value

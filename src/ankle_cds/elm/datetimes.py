@@ -1,4 +1,6 @@
-"""Date and time operators, and ages. https://cql.hl7.org/09-b-cqlreference.html#date-and-time-operators-2
+"""Date and time operators, and ages.
+
+https://cql.hl7.org/09-b-cqlreference.html#date-and-time-operators-2
 
 The comparisons by precision stand in `intervals`, addition and subtraction in `arithmetic`.
 """

@@ -5,7 +5,7 @@ https://cql.hl7.org/02-authorsguide.html#date-and-time-operators
 
 from __future__ import annotations
 
-import datetime as clock
+import datetime as dt
 from calendar import monthrange
 from decimal import Decimal
 from typing import Final
@@ -14,11 +14,7 @@ from ankle_cds.elm.faults import EvaluationError
 from ankle_cds.elm.temporal import DAY, HOUR, MILLISECOND, PRECISIONS, SECOND, YEAR, Date, DateTime, Temporal, Time
 from ankle_cds.elm.values import Quantity, Uncertainty
 
-CALENDAR_UNITS: Final = {
-    name: singular
-    for singular in (*PRECISIONS, "week")
-    for name in (singular, f"{singular}s")
-}
+CALENDAR_UNITS: Final = {name: singular for singular in (*PRECISIONS, "week") for name in (singular, f"{singular}s")}
 # UCUM spellings that calendar arithmetic accepts; 'a' and 'mo' are definite durations and an error here.
 UCUM_UNITS: Final = {"wk": "week", "d": "day", "h": "hour", "min": "minute", "s": "second", "ms": "millisecond"}
 # How many of a unit make one of the next coarser one.
@@ -89,7 +85,7 @@ def _shift(value: Temporal, index: int, amount: int) -> Temporal | None:
 
 def _shift_months(parts: tuple[int, ...], months: int) -> tuple[int, ...] | None:
     year, month = divmod(parts[0] * 12 + (parts[1] - 1 if len(parts) > 1 else 0) + months, 12)
-    if not clock.MINYEAR <= year <= clock.MAXYEAR:
+    if not dt.MINYEAR <= year <= dt.MAXYEAR:
         return None
     if len(parts) == 1:
         return (year,)
@@ -99,15 +95,15 @@ def _shift_months(parts: tuple[int, ...], months: int) -> tuple[int, ...] | None
 
 
 def _shift_exact(parts: tuple[int, ...], index: int, amount: int) -> tuple[int, ...] | None:
-    day = clock.date(*parts[:HOUR]).toordinal()
+    day = dt.date(*parts[:HOUR]).toordinal()
     if index == DAY:
         day, rest = day + amount, parts[HOUR:]
     else:
         carry, within = divmod(_day_ms(parts[HOUR:]) + amount * _MS[PRECISIONS[index]], _DAY_MS)
         day, rest = day + carry, _time_parts(within)[: len(parts) - HOUR]
-    if not 1 <= day <= clock.date.max.toordinal():
+    if not 1 <= day <= dt.date.max.toordinal():
         return None
-    moved = clock.date.fromordinal(day)
+    moved = dt.date.fromordinal(day)
     return (moved.year, moved.month, moved.day, *rest)
 
 
@@ -199,7 +195,7 @@ def _crossed(a: tuple[int, ...], b: tuple[int, ...], unit: str) -> int:
 
 
 def _ordinal(parts: tuple[int, ...]) -> int:
-    return clock.date(parts[0], parts[1], parts[2]).toordinal()
+    return dt.date(parts[0], parts[1], parts[2]).toordinal()
 
 
 def truncated(value: Temporal, unit: str) -> Temporal | None:
@@ -213,15 +209,22 @@ def truncated(value: Temporal, unit: str) -> Temporal | None:
     return Time(*parts) if isinstance(value, Time) else Date(*parts)
 
 
-def moment(now: clock.datetime) -> DateTime:
+def moment(now: dt.datetime) -> DateTime:
     """Give an aware datetime as a DateTime to the millisecond, in its own offset; raise when it has none."""
     offset = now.utcoffset()
     if offset is None:
         raise EvaluationError("The evaluation time needs a timezone offset; pass an aware datetime.")
     minutes = int(offset.total_seconds()) // 60
     return DateTime(
-        now.year, now.month, now.day, now.hour, now.minute, now.second, now.microsecond // 1000,
-        offset=minutes, home=minutes,
+        now.year,
+        now.month,
+        now.day,
+        now.hour,
+        now.minute,
+        now.second,
+        now.microsecond // 1000,
+        offset=minutes,
+        home=minutes,
     )
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as clock
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,11 +9,16 @@ from ankle_cds.elm import durations
 from ankle_cds.elm.faults import EvaluationError
 from ankle_cds.elm.retrieve import CodeKey, codes_at, indexed
 from ankle_cds.elm.temporal import HOUR, Date
-from ankle_cds.elm.values import FhirResource
 
 if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Mapping, Sequence
+
     from ankle_cds.elm.library import Unit
     from ankle_cds.elm.program import Program
+    from ankle_cds.elm.values import FhirResource
+
+UNSET: Final = object()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +43,6 @@ class Record:
     resources: dict[str, None] = field(default_factory=dict)
 
 
-_UNSET: Final = object()
-
-
 class Evaluation:
     """Values of the definitions of a program for one record; not shared between threads while it is asked.
 
@@ -53,7 +53,7 @@ class Evaluation:
         self,
         program: Program,
         resources: Sequence[dict[str, Any]],
-        now: clock.datetime,
+        now: dt.datetime,
         parameters: Mapping[str, Any],
     ) -> None:
         self._program = program
@@ -64,12 +64,12 @@ class Evaluation:
         self.retrieved: dict[Any, list[FhirResource]] = {}
         self._resources = resources
         self._by_type: dict[str, list[FhirResource]] | None = None
-        self._codes: dict[tuple[int, str], frozenset[CodeKey]] = {}
-        self._values: list[Any] = [_UNSET] * len(program.units)
+        self._code_indexes: dict[tuple[str, str], dict[CodeKey, list[int]]] = {}
+        self.values: list[Any] = [UNSET] * len(program.units)
         self._records: dict[int, Record] = {}
         self.record = Record()
         for index, value in program.arguments(parameters):
-            self._values[index] = value
+            self.values[index] = value
 
     def __getitem__(self, name: str) -> Any:
         """Give the value of a definition of the primary library; KeyError when it has none of that name."""
@@ -78,20 +78,23 @@ class Evaluation:
     def value(self, index: int) -> Any:
         """Give the value of a definition or parameter by its index in the program."""
         self.record.uses[index] = None
-        value = self._values[index]
-        return self._evaluate(index) if value is _UNSET else value
+        value = self.values[index]
+        return self.compute(index) if value is UNSET else value
 
-    def _evaluate(self, index: int) -> Any:
+    def compute(self, index: int) -> Any:
+        """Evaluate a definition or parameter that has no value yet."""
         unit = self._program.units[index]
         caller, self.record = self.record, Record()
         try:
-            value = self._values[index] = unit.body(self, [None] * unit.frame_size)  # type: ignore[misc]  # compiled
+            value = self.values[index] = unit.body(self, [None] * unit.frame_size)  # type: ignore[misc]  # compiled
         except EvaluationError as problem:
             problem.where = problem.where or _place(unit)
             raise
         except RecursionError:
-            raise EvaluationError("The logic nests too deeply; split it into smaller definitions.", where=_place(unit)) from None
-        except Exception as problem:  # the record's values must not leave in a Python message
+            raise EvaluationError(
+                "The logic nests too deeply; split it into smaller definitions.", where=_place(unit)
+            ) from None
+        except Exception as problem:  # noqa: BLE001  # a record's values must not leave in a Python message
             raise EvaluationError(
                 f"An operator met a value of a type it does not take ({type(problem).__name__}).", where=_place(unit)
             ) from None
@@ -110,7 +113,7 @@ class Evaluation:
         if index not in made:
             unit, record = self._program.units[index], self._records.get(index) or Record()
             uses = tuple(self._trace(used, made) for used in record.uses if not self._program.is_parameter(used))
-            made[index] = Trace(self._program.label(unit), self._values[index], uses, tuple(record.resources))
+            made[index] = Trace(self._program.label(unit), self.values[index], uses, tuple(record.resources))
         return made[index]
 
     def of_type(self, name: str) -> list[FhirResource]:
@@ -119,13 +122,15 @@ class Evaluation:
             self._by_type = indexed(self._resources)
         return self._by_type.get(name, [])
 
-    def codes_of(self, resource: FhirResource, path: str) -> frozenset[CodeKey]:
-        """Give (system, code) of the codings at a path of a resource."""
-        key = (id(resource), path)
-        found = self._codes.get(key)
-        if found is None:
-            found = self._codes[key] = codes_at(resource.json, path)
-        return found
+    def code_index(self, name: str, path: str) -> dict[CodeKey, list[int]]:
+        """Give, for each (system, code) at a path, the places of the resources of a type that carry it."""
+        index = self._code_indexes.get((name, path))
+        if index is None:
+            index = self._code_indexes[name, path] = {}
+            for place, resource in enumerate(self.of_type(name)):
+                for code in codes_at(resource.json, path):
+                    index.setdefault(code, []).append(place)
+        return index
 
 
 def _place(unit: Unit) -> str:

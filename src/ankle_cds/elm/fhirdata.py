@@ -16,7 +16,61 @@ from ankle_cds.elm.values import Fhir
 
 # Takes the evaluation and a FHIR element, gives a CQL value.
 Reader = Callable[[Any, Fhir], Any]
-_SCALAR: Final = (str, int, float, Decimal, bool)
+# https://hl7.org/fhir/R4/datatypes.html#open
+_CHOICE_NAMES: Final = frozenset(
+    {
+        "Base64Binary",
+        "Boolean",
+        "Canonical",
+        "Code",
+        "Date",
+        "DateTime",
+        "Decimal",
+        "Id",
+        "Instant",
+        "Integer",
+        "Markdown",
+        "Oid",
+        "PositiveInt",
+        "String",
+        "Time",
+        "UnsignedInt",
+        "Uri",
+        "Url",
+        "Uuid",
+        "Address",
+        "Age",
+        "Annotation",
+        "Attachment",
+        "CodeableConcept",
+        "Coding",
+        "ContactPoint",
+        "Count",
+        "Distance",
+        "Duration",
+        "HumanName",
+        "Identifier",
+        "Money",
+        "Period",
+        "Quantity",
+        "Range",
+        "Ratio",
+        "Reference",
+        "SampledData",
+        "Signature",
+        "Timing",
+        "ContactDetail",
+        "Contributor",
+        "DataRequirement",
+        "Expression",
+        "ParameterDefinition",
+        "RelatedArtifact",
+        "TriggerDefinition",
+        "UsageContext",
+        "Dosage",
+        "Meta",
+    }
+)
 
 
 def _malformed(path: str, expected: str) -> MalformedValue:
@@ -38,11 +92,12 @@ def _decimal(value: Any) -> Decimal | None:
     if isinstance(value, Decimal):
         return value
     if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return Decimal(repr(value) if isinstance(value, float) else value)
+        found = Decimal(repr(value) if isinstance(value, float) else value)
+        return found if found.is_finite() else None
     return None
 
 
-def _date(ev: Any, value: Any) -> Any:
+def _date(_ev: Any, value: Any) -> Any:
     return temporal.parse_date(value) if isinstance(value, str) and "T" not in value else None
 
 
@@ -111,17 +166,19 @@ def reader(path: str, kind: Type) -> Reader | None:
     return _system_reader(path, kind.name) if kind.space == "System" else _element_reader(path, kind.name)
 
 
-def _parts(fhir: Fhir, path: str) -> tuple[Any, Any]:
-    """Give the JSON at a path of one step, and the JSON of its sibling with an underscore."""
-    json = fhir.json
-    if isinstance(json, dict):
-        return json.get(path), json.get(f"_{path}")
-    return (fhir.extra or {}).get(path), None
-
-
 def _element_reader(path: str, name: str) -> Reader:
+    sibling = f"_{path}"
+    any_resource = name in ("Resource", "DomainResource")
+
     def read(_ev: Any, fhir: Fhir) -> Any:
-        value, extra = _parts(fhir, path)
+        json = fhir.json
+        if type(json) is dict:
+            value = json.get(path)
+            if type(value) is dict and not any_resource:
+                return Fhir(name, value)
+            extra = json.get(sibling)
+        else:
+            value, extra = (fhir.extra or {}).get(path), None
         if value is None and extra is None:
             return None
         if isinstance(value, list):
@@ -134,27 +191,37 @@ def _element_reader(path: str, name: str) -> Reader:
 def _list_reader(path: str, kind: Type) -> Reader | None:
     if not isinstance(kind, Named) or kind.space == "System":
         return None
-    name = kind.name
+    name, sibling = kind.name, f"_{path}"
+    any_resource = name in ("Resource", "DomainResource")
 
     def read(_ev: Any, fhir: Fhir) -> Any:
-        values, extras = _parts(fhir, path)
+        json = fhir.json
+        if type(json) is dict:
+            values, extras = json.get(path), json.get(sibling)
+        else:
+            values, extras = (fhir.extra or {}).get(path), None
         if values is None and extras is None:
             return None
         if values is None:
-            values = [None] * len(extras)
+            values = [None] * len(extras or ())
         if not isinstance(values, list):
             raise _malformed(path, "list")
         if extras is None:
-            return [element(name, value) for value in values]
+            return (
+                [element(name, value) for value in values] if any_resource else [Fhir(name, value) for value in values]
+            )
         if len(extras) != len(values):
-            raise _malformed(f"_{path}", "list as long as its values")
+            raise _malformed(sibling, "list as long as its values")
         return [element(name, value, extra) for value, extra in zip(values, extras, strict=True)]
 
     return read
 
 
 def _choice_reader(path: str, kind: ChoiceOf) -> Reader | None:
-    """Read `value[x]`: the JSON name carries the type. https://hl7.org/fhir/R4/formats.html#choice"""
+    """Read `value[x]`: the JSON name carries the type.
+
+    https://hl7.org/fhir/R4/formats.html#choice
+    """
     names = [choice.name for choice in kind.choices if isinstance(choice, Named) and choice.space == "FHIR"]
     if len(names) != len(kind.choices):
         return None
@@ -165,8 +232,9 @@ def _choice_reader(path: str, kind: ChoiceOf) -> Reader | None:
         if not isinstance(json, dict):
             raise EvaluationError(f"A primitive has no '{path}'.")
         for key, name in keys:
-            if key in json or f"_{key}" in json:
-                return element(name, json.get(key), json.get(f"_{key}"))
+            value, extra = json.get(key), json.get(f"_{key}")
+            if value is not None or extra is not None:
+                return element(name, value, extra)
         if path in json:
             raise EvaluationError(f"The type of '{path}' is not known from the record; cast its owner first.")
         return None
@@ -175,25 +243,36 @@ def _choice_reader(path: str, kind: ChoiceOf) -> Reader | None:
 
 
 def _system_reader(path: str, name: str) -> Reader | None:
-    """Read a system value: the value of a primitive, or a plain string such as `Element.id`.
-
-    A path of several steps, as translators write for the birth date, walks single elements.
-    """
-    *steps, last = path.split(".")
+    """Read a system value: the value of a primitive, or a plain string such as `Element.id`."""
     convert = scalar(name, path)
     if convert is None:
         return None
 
     def read(ev: Any, fhir: Fhir) -> Any:
         json = fhir.json
-        for step in steps:
-            json = json.get(step) if isinstance(json, dict) else None
-        if json is not None and not isinstance(json, _SCALAR):
-            json = json.get(last) if isinstance(json, dict) else None
-        elif last != "value":
-            json = (fhir.extra or {}).get(last) if not steps else None
+        if isinstance(json, dict):
+            json = json.get(path)
+        elif path != "value":
+            json = (fhir.extra or {}).get(path)
         if isinstance(json, (dict, list)):
             raise _malformed(path, name)
         return None if json is None else convert(ev, json)
 
     return read
+
+
+def step(fhir: Fhir, path: str) -> Fhir | None:
+    """Walk to an element whose type the translator did not write, because only its parts are read.
+
+    Raise when it is a list, or when its name carries a type that the path does not name.
+    """
+    json = fhir.json
+    if isinstance(json, dict):
+        value, extra = json.get(path), json.get(f"_{path}")
+        if value is None and any(key.startswith(path) and key[len(path) :] in _CHOICE_NAMES for key in json):
+            raise EvaluationError(f"The type of '{path}' is not known from the logic; cast it first.")
+    else:
+        value, extra = (fhir.extra or {}).get(path), None
+    if isinstance(value, list) or isinstance(extra, list):
+        raise EvaluationError(f"'{path}' is a list; take one of its elements first.")
+    return None if value is None and extra is None else element("Element", value, extra)

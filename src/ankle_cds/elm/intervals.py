@@ -1,4 +1,6 @@
-"""Interval operators. https://cql.hl7.org/09-b-cqlreference.html#interval-operators-3
+"""Interval operators.
+
+https://cql.hl7.org/09-b-cqlreference.html#interval-operators-3
 
 An open boundary that is null is unknown: it is an uncertainty reaching to the end of the type's range, so that what
 can be known in spite of it is known, and the rest is null.
@@ -19,7 +21,13 @@ from ankle_cds.elm.temporal import Date, DateTime, Time
 from ankle_cds.elm.values import Interval, Long, Quantity, Uncertainty
 
 _POINTS: dict[type, str] = {
-    int: "Integer", Long: "Long", Decimal: "Decimal", Quantity: "Quantity", Date: "Date", DateTime: "DateTime", Time: "Time",
+    int: "Integer",
+    Long: "Long",
+    Decimal: "Decimal",
+    Quantity: "Quantity",
+    Date: "Date",
+    DateTime: "DateTime",
+    Time: "Time",
 }
 
 

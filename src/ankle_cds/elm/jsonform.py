@@ -9,7 +9,7 @@ from ankle_cds.elm.temporal import Date, DateTime, Time
 from ankle_cds.elm.values import Code, CodeSystem, Concept, Fhir, Interval, Quantity, Ratio, Uncertainty, ValueSet
 
 
-def to_json(value: Any) -> Any:
+def to_json(value: Any) -> Any:  # noqa: PLR0911  # one return for each kind of value
     """Give the JSON form: dates and times as `Date(...)`'s ISO 8601 text, Decimals as numbers, structures as objects.
 
     A FHIR element gives its own JSON; null parts of a structure are left out. A Decimal that a float cannot hold
@@ -27,7 +27,7 @@ def to_json(value: Any) -> Any:
         return f"T{value}"
     if isinstance(value, Fhir):
         return value.json
-    if isinstance(value, (list, Concept)) and not isinstance(value, Concept):
+    if isinstance(value, list):
         return [to_json(item) for item in value]
     if isinstance(value, dict):
         return {name: to_json(item) for name, item in value.items()}

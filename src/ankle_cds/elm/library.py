@@ -9,14 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from ankle_cds.errors import ContentError
-from ankle_cds.elm.registry import Closure, Node
-from ankle_cds.elm.retrieve import CodeKey, Retrieve
-from ankle_cds.elm.typesystem import FHIR, SYSTEM, Type, result_type, specified
+from ankle_cds.elm.typesystem import FHIR, SYSTEM, Type, qualified, result_type, specified
 from ankle_cds.elm.values import Code, CodeSystem, Concept
+from ankle_cds.errors import ContentError
 
 if TYPE_CHECKING:
     from ankle_cds.elm.compiler import Compiler
+    from ankle_cds.elm.registry import Closure, Node
+    from ankle_cds.elm.retrieve import CodeKey, Retrieve
 
 SPEC: Final = "https://cql.hl7.org/04-logicalspecification.html"
 FHIR_VERSION: Final = "4.0.1"
@@ -81,7 +81,14 @@ class Library:
                 self.functions.setdefault(unit.name, []).append(unit)
             else:
                 self.definitions[unit.name] = unit
-            unit.result_type = result_type(item) or result_type(item.get("expression") or {})
+            expression = item.get("expression") or {}
+            unit.result_type = result_type(item) or result_type(expression) or _context_type(expression)
+
+
+def _context_type(expression: Node) -> Type | None:
+    """Give the type of the context definition, `singleton from` a retrieve, which the translator leaves untyped."""
+    operand = expression["operand"] if expression.get("type") == "SingletonFrom" else {}
+    return qualified(operand["dataType"]) if operand.get("type") == "Retrieve" else None
 
 
 def _declared_type(item: Node, attribute: str) -> Type | None:
@@ -103,9 +110,7 @@ def refusal(library: str, definition: str, locator: str | None, operator: str | 
 class Linker:
     """Resolves references between libraries and collects what is refused about them as a whole."""
 
-    def __init__(
-        self, documents: list[Mapping[str, Any]], value_sets: Mapping[str, frozenset[CodeKey]]
-    ) -> None:
+    def __init__(self, documents: list[Mapping[str, Any]], value_sets: Mapping[str, frozenset[CodeKey]]) -> None:
         self.value_sets = value_sets
         self.faults: list[ContentError] = []
         self.libraries: dict[str, Library] = {}
@@ -137,7 +142,8 @@ class Linker:
                 self.refuse(library.name, include.get("locator"), f"the missing library {include.get('path')}")
             elif include.get("version") not in (None, target.version):
                 self.refuse(
-                    library.name, include.get("locator"),
+                    library.name,
+                    include.get("locator"),
                     f"'{name}' in version {include['version']} (given is {target.version})",
                 )
         for note in library.content.get("annotation") or []:
@@ -178,7 +184,8 @@ class Linker:
         candidates = [unit for unit in named if len(unit.operands or ()) == len(arguments)]
         if len(candidates) <= 1:
             return candidates[0] if candidates else None
-        wanted = [specified(item) for item in node.get("signature") or []] or [compiler.type_of(item) for item in arguments]
+        wanted: list[Type | None] = [specified(item) for item in node.get("signature") or []]
+        wanted = wanted or [compiler.type_of(item) for item in arguments]
         matching = [unit for unit in candidates if [kind for _, kind in unit.operands or ()] == wanted]
         return matching[0] if len(matching) == 1 else None
 

@@ -6,7 +6,6 @@ https://cql.hl7.org/09-b-cqlreference.html#list-operators-2
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 from ankle_cds.elm import intervals
@@ -17,6 +16,8 @@ from ankle_cds.elm.typesystem import IntervalOf, ListOf
 from ankle_cds.elm.values import FhirResource, Interval
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from ankle_cds.elm.compiler import Compiler
 
 _PLAIN: Final = frozenset({str, int, bool})
@@ -174,7 +175,11 @@ def properly_included_in(a: Any, b: Any, precision: str | None = None) -> bool |
 @function("Exists", nulls="passed")
 def exists(items: Any) -> bool:
     """Tell whether the list holds an element that is not null."""
-    return items is not None and any(item is not None for item in items)
+    if items:
+        for item in items:
+            if item is not None:
+                return True
+    return False
 
 
 @function("Flatten")
@@ -242,7 +247,10 @@ def singleton_from(items: Any) -> Any:
 
 @function("ToList", nulls="passed")
 def to_list(value: Any) -> list[Any]:
-    """Give a list of the value; an empty list for null. https://cql.hl7.org/04-logicalspecification.html#tolist"""
+    """Give a list of the value; an empty list for null.
+
+    https://cql.hl7.org/04-logicalspecification.html#tolist
+    """
     return [] if value is None else [value]
 
 

@@ -28,7 +28,7 @@ def _chain(compiler: Compiler, node: Node, name: str) -> list[Closure]:
 
 @form("And", "operand")
 def conjunction(compiler: Compiler, node: Node) -> Closure:
-    """False when any operand is false, else null when any is null, else true."""
+    """Give false when any operand is false, else null when any is null, else true."""
     closures = _chain(compiler, node, "And")
 
     def run(ev: Any, frame: list[Any]) -> bool | None:
@@ -46,7 +46,7 @@ def conjunction(compiler: Compiler, node: Node) -> Closure:
 
 @form("Or", "operand")
 def disjunction(compiler: Compiler, node: Node) -> Closure:
-    """True when any operand is true, else null when any is null, else false."""
+    """Give true when any operand is true, else null when any is null, else false."""
     closures = _chain(compiler, node, "Or")
 
     def run(ev: Any, frame: list[Any]) -> bool | None:
@@ -64,13 +64,13 @@ def disjunction(compiler: Compiler, node: Node) -> Closure:
 
 @function("Xor")
 def exclusive(a: Any, b: Any) -> bool:
-    """True when exactly one operand is true."""
+    """Tell whether exactly one operand is true."""
     return a is not b
 
 
 @function("Implies", nulls="passed")
 def implies(a: Any, b: Any) -> bool | None:
-    """True when the first is false or the second true, false when the first is true and the second false."""
+    """Give true when the first is false or the second true, false when the first is true and the second false."""
     if a is False or b is True:
         return True
     return None if a is None or b is None else False

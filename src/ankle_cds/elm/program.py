@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-import datetime as clock
+import datetime as dt
 import itertools
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from types import MappingProxyType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ankle_cds.elm.compiler import Compiler
 from ankle_cds.elm.evaluation import Evaluation
 from ankle_cds.elm.faults import EvaluationError
 from ankle_cds.elm.library import SPEC, Library, Linker, Unit, refusal
 from ankle_cds.elm.references import constant
-from ankle_cds.elm.retrieve import Retrieve
-from ankle_cds.elm.typesystem import Named, tester
+from ankle_cds.elm.typesystem import ANY, Named, tester
 from ankle_cds.errors import ContentError
+
+if TYPE_CHECKING:
+    from ankle_cds.elm.retrieve import Retrieve
 
 ValueSets = Mapping[str, Iterable[tuple[str | None, str | None]]]
 _PUBLIC: Final = "Public"
-_EPOCH: Final = clock.datetime(1970, 1, 1, tzinfo=clock.UTC)
+_EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,7 @@ class Definition:
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A parameter; `default` is its value when none is passed, None also when it has no default."""
+    """A parameter; `default` is its value when none is passed; None also when it depends on the time."""
 
     name: str
     type: str
@@ -58,22 +60,28 @@ class Program:
         self.definitions: Mapping[str, Definition] = MappingProxyType(
             {
                 unit.name: Definition(
-                    unit.name, str(unit.result_type), unit.node.get("accessLevel", _PUBLIC), unit.locator, unit.library
+                    unit.name,
+                    str(unit.result_type or ANY),
+                    unit.node.get("accessLevel", _PUBLIC),
+                    unit.locator,
+                    unit.library,
                 )
                 for unit in primary.definitions.values()
             }
         )
 
-    @property
-    def parameters(self) -> Mapping[str, Parameter]:
-        """The parameters of all libraries by name; one name is one parameter for all of them."""
+        self.parameters: Mapping[str, Parameter] = MappingProxyType(self._described_parameters())
+
+    def _described_parameters(self) -> dict[str, Parameter]:
+        """Describe the parameters of all libraries by name; one name is one parameter for all of them."""
         found: dict[str, Parameter] = {}
         blank = Evaluation(self, [], _EPOCH, {})
         for index, unit in self._parameters.items():
-            has_default = "default" in unit.node
-            default = blank.value(index) if has_default else None
-            found.setdefault(unit.name, Parameter(unit.name, str(unit.result_type), default, has_default, unit.library))
-        return MappingProxyType(found)
+            default = unit.node.get("default")
+            value = blank.value(index) if default and not _asks_the_clock(default) else None
+            kind = str(unit.result_type or ANY)
+            found.setdefault(unit.name, Parameter(unit.name, kind, value, default is not None, unit.library))
+        return found
 
     def unit(self, name: str) -> Unit:
         """Give a definition of the primary library; KeyError when there is none of that name."""
@@ -109,7 +117,7 @@ class Program:
         self,
         resources: Sequence[dict[str, Any]],
         *,
-        now: clock.datetime,
+        now: dt.datetime,
         parameters: Mapping[str, Any] | None = None,
     ) -> Evaluation:
         """Open an evaluation for one patient's resources at an aware moment; nothing is computed yet.
@@ -127,6 +135,12 @@ class Program:
                 raise EvaluationError(f"No library declares the parameter '{name}'; remove it or correct its name.")
             for unit in units:
                 yield unit.index, _argument(unit, value)
+
+
+def _asks_the_clock(node: Any) -> bool:
+    if isinstance(node, dict):
+        return node.get("type") in ("Now", "Today", "TimeOfDay") or any(map(_asks_the_clock, node.values()))
+    return isinstance(node, list) and any(map(_asks_the_clock, node))
 
 
 def _argument(unit: Unit, value: Any) -> Any:

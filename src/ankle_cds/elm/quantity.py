@@ -118,6 +118,8 @@ def multiply(a: Quantity, b: Quantity) -> Quantity | None:
     value = WIDE.multiply(a.value, b.value)
     if "1" in (a.unit, b.unit):
         return _with(value, b.unit if a.unit == "1" else a.unit)
+    if a.unit == b.unit and a.unit[-1:].isalpha() and _simple(a.unit):
+        return _with(value, f"{a.unit}2")
     return _with(value, f"{_simple(a.unit)}.{_simple(b.unit)}")
 
 
@@ -125,7 +127,7 @@ def divide(a: Quantity, b: Quantity) -> Quantity | None:
     """Divide values and units; None when the divisor is zero."""
     if not b.value:
         return None
-    if b.unit == "1" or a.unit == b.unit:
+    if b.unit in ("1", a.unit):
         return _with(WIDE.divide(a.value, b.value), a.unit if b.unit == "1" else "1")
     pair = _finer(a, b)
     if pair:

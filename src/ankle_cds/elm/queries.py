@@ -15,7 +15,7 @@ from ankle_cds.elm.faults import EvaluationError
 from ankle_cds.elm.lists import distinct
 from ankle_cds.elm.properties import accessor
 from ankle_cds.elm.registry import Closure, Node, form
-from ankle_cds.elm.typesystem import ListOf, TupleOf, Type
+from ankle_cds.elm.typesystem import ListOf, Type
 from ankle_cds.elm.values import FhirResource, Uncertainty
 
 if TYPE_CHECKING:
@@ -47,23 +47,63 @@ def query(compiler: Compiler, node: Node) -> Closure:
         keep = _filter(compiler, node)
         reduce, shape = _aggregate(compiler, node), _shape(compiler, node, slots)
         order = _sort(compiler, node["sort"], _row_type(compiler, node)) if node.get("sort") else None
-    unique = "return" in node and node["return"].get("distinct", True)
-    rows = _rows(slots, sources, lets, keep)
+    unique = plural and "return" in node and node["return"].get("distinct", True)
+    if reduce:
+        return reduce(_rows(slots, sources, lets, keep))
+    if len(slots) == 1 and not lets:
+        found = _simple(slots[0], sources[0], keep, shape if "return" in node else None)
+    else:
+        found = _shaped(_rows(slots, sources, lets, keep), shape)
+    return _finished(found, order, unique=unique, plural=plural)
+
+
+def _finished(
+    found: Closure, order: Callable[[Any, list[Any], list[Any]], list[Any]] | None, *, unique: bool, plural: bool
+) -> Closure:
+    """Compile what happens to the rows together: distinct, sort, and one instead of many."""
+    if plural and not unique and not order:
+        return found
 
     def run(ev: Any, frame: list[Any]) -> Any:
-        found = rows(ev, frame)
-        if found is None:
+        result = found(ev, frame)
+        if result is None:
             return None
-        result = [shape(ev, frame) for _ in found]
-        if unique and plural:
+        if unique:
             result = distinct(result)
         if order:
             result = order(ev, frame, result)
-        if plural:
-            return result
-        return result[0] if result else None
+        return result if plural else result[0] if result else None
 
-    return reduce(rows) if reduce else run
+    return run
+
+
+def _simple(slot: int, source: Closure, keep: _Filter | None, shape: Closure | None) -> Closure:
+    """Compile the common query, over one source: the same as `_shaped`, without its generality."""
+
+    def run(ev: Any, frame: list[Any]) -> Any:
+        rows = source(ev, frame)
+        if not rows:
+            return rows
+        resources = ev.record.resources
+        result = []
+        for row in rows:
+            frame[slot] = row
+            if keep is not None and not keep(ev, frame):
+                continue
+            if type(row) is FhirResource:
+                resources[row.reference] = None
+            result.append(row if shape is None else shape(ev, frame))
+        return result
+
+    return run
+
+
+def _shaped(rows: Any, shape: Closure) -> Closure:
+    def run(ev: Any, frame: list[Any]) -> Any:
+        found = rows(ev, frame)
+        return None if found is None else [shape(ev, frame) for _ in found]
+
+    return run
 
 
 def _sources(compiler: Compiler, node: Node) -> tuple[list[int], list[Closure], bool]:
@@ -121,9 +161,7 @@ def _rows(
 
 
 def _filter(compiler: Compiler, node: Node) -> _Filter | None:
-    tests: list[_Filter] = []
-    for relationship in node.get("relationship") or []:
-        tests.append(_related(compiler, relationship))
+    tests = [_related(compiler, relationship) for relationship in node.get("relationship") or []]
     if node.get("where"):
         where = compiler.compile(node["where"])
         tests.append(lambda ev, frame: where(ev, frame) is True)
@@ -144,7 +182,7 @@ def _related(compiler: Compiler, node: Node) -> _Filter:
 
     def test(ev: Any, frame: list[Any]) -> bool:
         rows = source(ev, frame)
-        for row in (rows if type(rows) is list else () if rows is None else (rows,)):
+        for row in rows if type(rows) is list else () if rows is None else (rows,):
             frame[slot] = row
             if such_that(ev, frame) is True:
                 return wanted
@@ -197,9 +235,7 @@ def _row_type(compiler: Compiler, node: Node) -> Type | None:
     return kind.element if isinstance(kind, ListOf) else None
 
 
-def _sort(
-    compiler: Compiler, clause: Node, row_type: Type | None
-) -> Callable[[Any, list[Any], list[Any]], list[Any]]:
+def _sort(compiler: Compiler, clause: Node, row_type: Type | None) -> Callable[[Any, list[Any], list[Any]], list[Any]]:
     """Compile the sort clause; nulls come first ascending and last descending."""
     keys: list[tuple[Closure, bool]] = []
     slot = compiler.introduce("$this", row_type)
@@ -217,12 +253,17 @@ def _sort(
             return found
 
         for key, descending in reversed(keys):
-            decorated = [(value(key, row), row) for row in rows]
-            decorated.sort(key=cmp_to_key(lambda a, b: sort_key(a[0], b[0])), reverse=descending)
-            rows = [row for _, row in decorated]
+            values = [value(key, row) for row in rows]
+            places = sorted(range(len(rows)), key=_by(values), reverse=descending)
+            rows = [rows[place] for place in places]
         return rows
 
     return sort
+
+
+def _by(values: list[Any]) -> Callable[[int], Any]:
+    compared = cmp_to_key(sort_key)
+    return lambda place: compared(values[place])
 
 
 def _key(compiler: Compiler, item: Node, slot: int, row_type: Type | None) -> Closure:
@@ -235,7 +276,7 @@ def _key(compiler: Compiler, item: Node, slot: int, row_type: Type | None) -> Cl
             return this
         case "ByColumn":
             compiler.check_part(item, item, {"type", "direction", "path"}, "sort")
-            return accessor(compiler, item, this, None if isinstance(row_type, TupleOf) else row_type)
+            return accessor(compiler, item, item["path"], this, row_type)
         case "ByExpression":
             compiler.check_part(item, item, {"type", "direction", "expression"}, "sort")
             with compiler.sorting(slot, row_type):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ankle_cds.elm.evaluation import UNSET
 from ankle_cds.elm.properties import accessor
 from ankle_cds.elm.registry import Closure, Node, form
 from ankle_cds.elm.typesystem import ListOf
@@ -30,7 +31,9 @@ def expression_ref(compiler: Compiler, node: Node) -> Closure:
     index = unit.index
 
     def run(ev: Any, _frame: list[Any]) -> Any:
-        return ev.value(index)
+        ev.record.uses[index] = None
+        value = ev.values[index]
+        return ev.compute(index) if value is UNSET else value
 
     return run
 
@@ -77,7 +80,9 @@ def parameter_ref(compiler: Compiler, node: Node) -> Closure:
     index = unit.index
 
     def run(ev: Any, _frame: list[Any]) -> Any:
-        return ev.value(index)
+        ev.record.uses[index] = None
+        value = ev.values[index]
+        return ev.compute(index) if value is UNSET else value
 
     return run
 
@@ -102,7 +107,7 @@ def identifier_ref(compiler: Compiler, node: Node) -> Closure:
     if compiler.this is None:
         return compiler.refuse(node, f"the unresolved identifier '{node['name']}'")
     slot, row_type = compiler.this
-    return accessor(compiler, {**node, "path": node["name"]}, lambda _ev, frame: frame[slot], row_type)
+    return accessor(compiler, node, node["name"], lambda _ev, frame: frame[slot], row_type)
 
 
 @form("CodeRef", "name", "libraryName")

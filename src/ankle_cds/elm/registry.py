@@ -79,7 +79,9 @@ def function(
     return register
 
 
-def _applied(call: Callable[..., Any], closures: list[Closure], *, propagate: bool, clock: bool) -> Closure:
+def _applied(  # noqa: C901  # a closure for each number of operands, for speed
+    call: Callable[..., Any], closures: list[Closure], *, propagate: bool, clock: bool
+) -> Closure:
     if clock:
         return _applied_with_clock(call, closures, propagate=propagate)
     if len(closures) == 1:

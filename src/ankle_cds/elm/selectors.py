@@ -22,13 +22,16 @@ if TYPE_CHECKING:
 
 
 def _decimal(text: Any) -> Decimal:
+    """Read a number of the ELM; raise ValueError when it is none, or more than 8 decimal places or 28 digits."""
     try:
-        value = quantity.fit(Decimal(str(text)))
+        value = Decimal(str(text))
     except InvalidOperation:
-        value = None
-    if value is None:
-        raise ValueError("not a Decimal")
-    return value
+        raise ValueError("not a Decimal") from None
+    fitted = quantity.fit(value)
+    # a JSON number may carry the noise of a float behind its 8 places; a literal is text, and exact
+    if fitted is None or (fitted != value and isinstance(text, str)):
+        raise ValueError("not within the limits of Decimal")
+    return fitted
 
 
 @form("Null", "valueType")
@@ -95,11 +98,13 @@ def interval(compiler: Compiler, node: Node) -> Closure:
 
     def run(ev: Any, frame: list[Any]) -> Interval:
         first, last = low(ev, frame), high(ev, frame)
-        if first is not None and last is not None and ordered(first, last)[1] is False:
+        closed = (low_closed(ev, frame) is True, high_closed(ev, frame) is True)
+        less, less_or_equal = ordered(first, last)
+        if less_or_equal is False or (less is False and less_or_equal and not all(closed)):
             raise EvaluationError(
                 "An interval starts after its end.", spec="https://cql.hl7.org/04-logicalspecification.html#interval"
             )
-        return Interval(first, last, low_closed(ev, frame) is True, high_closed(ev, frame) is True, point)
+        return Interval(first, last, *closed, point)
 
     return run
 
@@ -205,7 +210,9 @@ def message(compiler: Compiler, node: Node) -> Closure:
     def run(ev: Any, frame: list[Any]) -> Any:
         if condition(ev, frame) is True and severity(ev, frame) == "Error":
             raise EvaluationError(
-                f"The logic stopped with its error '{label}'." if label else "The logic stopped with an error of its own.",
+                f"The logic stopped with its error '{label}'."
+                if label
+                else "The logic stopped with an error of its own.",
                 spec="https://cql.hl7.org/09-b-cqlreference.html#message",
             )
         return source(ev, frame)

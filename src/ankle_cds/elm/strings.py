@@ -1,4 +1,7 @@
-"""String operators. https://cql.hl7.org/09-b-cqlreference.html#string-operators-1"""
+"""String operators.
+
+https://cql.hl7.org/09-b-cqlreference.html#string-operators-1
+"""
 
 from __future__ import annotations
 
@@ -112,7 +115,7 @@ def replace_matches(text: str, pattern: str, substitution: str) -> str:
 
     def insert(match: re.Match[str]) -> str:
         def part(found: re.Match[str]) -> str:
-            return found[1] if found[1] else match[int(found[2])] or ""
+            return found[1] or match[int(found[2])] or ""
 
         try:
             return _SUBSTITUTION.sub(part, substitution)

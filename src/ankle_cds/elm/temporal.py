@@ -5,7 +5,7 @@ https://cql.hl7.org/02-authorsguide.html#datetime
 
 from __future__ import annotations
 
-import datetime as clock
+import datetime as dt
 import re
 from typing import Final
 
@@ -51,7 +51,9 @@ class Time:
 
     def __init__(self, *parts: int) -> None:
         self.parts = parts
-        if not 0 < len(parts) <= len(_LIMITS) or any(not 0 <= part < most for part, most in zip(parts, _LIMITS, strict=False)):
+        if not 0 < len(parts) <= len(_LIMITS) or any(
+            not 0 <= part < most for part, most in zip(parts, _LIMITS, strict=False)
+        ):
             raise ValueError("not a time of day")
 
     def __eq__(self, other: object) -> bool:
@@ -85,12 +87,16 @@ class DateTime:
         self.home = offset if home is None else home
 
     def at_home(self) -> tuple[int, ...]:
-        """Give the parts in the evaluation's offset; a value without an hour, or at the edge of time, stays as it is."""
+        """Give the parts in the evaluation's offset.
+
+        A value without an hour, or at the edge of the calendar, stays as it is.
+        """
         shift = self.home - self.offset
         if not shift or len(self.parts) <= HOUR:
             return self.parts
         try:
-            moment = clock.datetime(*self.parts[:SECOND]) + clock.timedelta(minutes=shift)
+            year, month, day, hour, minute = (*self.parts, 0)[:SECOND]
+            moment = dt.datetime(year, month, day, hour, minute, tzinfo=dt.UTC) + dt.timedelta(minutes=shift)
         except OverflowError:
             return self.parts
         shifted = (moment.year, moment.month, moment.day, moment.hour, moment.minute)
@@ -120,7 +126,7 @@ def _checked(parts: tuple[int, ...], most: int) -> tuple[int, ...]:
     if not 0 < len(parts) <= most:
         raise ValueError("not a date")
     year, month, day = (*parts, 1, 1)[:3] if len(parts) < HOUR else parts[:HOUR]
-    clock.date(year, month, day)
+    dt.date(year, month, day)
     for part, limit in zip(parts[HOUR:], _LIMITS, strict=False):
         if not 0 <= part < limit:
             raise ValueError("not a time of day")
@@ -190,7 +196,10 @@ def parse_time(text: str) -> Time | None:
 
 
 def as_datetime(value: Temporal, home: int) -> DateTime:
-    """Give a DateTime as it is and a Date with its time unspecified. https://cql.hl7.org/09-b-cqlreference.html#todatetime"""
+    """Give a DateTime as it is and a Date with its time unspecified.
+
+    https://cql.hl7.org/09-b-cqlreference.html#todatetime
+    """
     if isinstance(value, DateTime):
         return value
     if isinstance(value, Date):

@@ -1,4 +1,7 @@
-"""Membership in value sets, and their expansion. https://cql.hl7.org/09-b-cqlreference.html#in-valueset"""
+"""Membership in value sets, and their expansion.
+
+https://cql.hl7.org/09-b-cqlreference.html#in-valueset
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from ankle_cds.elm.faults import EvaluationError
 from ankle_cds.elm.registry import Closure, Node, form
-from ankle_cds.elm.retrieve import CodeKey
 from ankle_cds.elm.values import Code, Concept
 
 if TYPE_CHECKING:
     from ankle_cds.elm.compiler import Compiler
+    from ankle_cds.elm.retrieve import CodeKey
 
 _SPEC = "https://cql.hl7.org/09-b-cqlreference.html#in-valueset"
 

@@ -6,13 +6,15 @@ types, so that no model of FHIR is needed at run time. https://cql.hl7.org/04-lo
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ankle_cds.elm.temporal import Date, DateTime, Time
 from ankle_cds.elm.values import Code, CodeSystem, Concept, Fhir, Interval, Long, Quantity, Ratio, Uncertainty, ValueSet
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 SYSTEM: Final = "urn:hl7-org:elm-types:r1"
 FHIR: Final = "http://hl7.org/fhir"
@@ -164,10 +166,15 @@ def tester(kind: Type) -> Callable[[Any], bool]:
     if isinstance(kind, IntervalOf):
         point = tester(kind.point)
         name = kind.point.name if isinstance(kind.point, Named) else ""
-        return lambda value: type(value) is Interval and (
-            point(value.low) if value.low is not None
-            else point(value.high) if value.high is not None
-            else value.point in (None, name)
+        return lambda value: (
+            type(value) is Interval
+            and (
+                point(value.low)
+                if value.low is not None
+                else point(value.high)
+                if value.high is not None
+                else value.point in (None, name)
+            )
         )
     if isinstance(kind, ChoiceOf):
         choices = [tester(choice) for choice in kind.choices]
@@ -185,9 +192,7 @@ def _named_tester(kind: Named) -> Callable[[Any], bool]:
         classes = SYSTEM_CLASSES.get(kind.name)
         if classes is None:
             raise ValueError(f"the type {kind}")
-        return lambda value: (
-            type(value) in classes or (type(value) is Uncertainty and type(value.low) in classes)
-        )
+        return lambda value: type(value) in classes or (type(value) is Uncertainty and type(value.low) in classes)
     if kind.space != "FHIR":
         raise ValueError(f"the type {kind}")
     wanted = kind.name

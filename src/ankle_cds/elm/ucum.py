@@ -17,7 +17,20 @@ from typing import Final
 Dimension = tuple[tuple[str, int], ...]
 
 _PREFIXES: Final = {
-    "P": 15, "T": 12, "G": 9, "M": 6, "k": 3, "h": 2, "da": 1, "d": -1, "c": -2, "m": -3, "u": -6, "n": -9, "p": -12, "f": -15,
+    "P": 15,
+    "T": 12,
+    "G": 9,
+    "M": 6,
+    "k": 3,
+    "h": 2,
+    "da": 1,
+    "d": -1,
+    "c": -2,
+    "m": -3,
+    "u": -6,
+    "n": -9,
+    "p": -12,
+    "f": -15,
 }
 # atom: (factor, dimension, takes a prefix)
 _ATOMS: Final[dict[str, tuple[Fraction, dict[str, int], bool]]] = {
@@ -148,7 +161,7 @@ class _Reader:
 
     def _component(self) -> tuple[Fraction, dict[str, int]]:
         token = self._next()
-        if token == "(":
+        if token == "(":  # noqa: S105  # a token of the grammar
             inner = self._term()
             if self._next() != ")":
                 raise ValueError("parenthesis")

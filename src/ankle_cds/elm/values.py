@@ -7,8 +7,10 @@ https://cql.hl7.org/09-b-cqlreference.html#types
 
 from __future__ import annotations
 
-from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from decimal import Decimal
 
 
 class Long(int):

@@ -1,0 +1,28 @@
+"""The codec from RequestGroup to CDS Hooks cards: nothing is decided here, everything is carried over.
+
+    sides      what RequestGroups recommend, before it is a card: sides joined, sorted, limited
+    details    two details become one
+    encode     the card, element by element
+    selfcheck  no response leaves that breaks the contract
+    checks     is every recommendation fit to be a card? asked at load
+
+| card              | RequestGroup.action                                                              |
+|-------------------|----------------------------------------------------------------------------------|
+| summary           | title                                                                            |
+| detail            | description                                                                      |
+| indicator         | priority: routine info, urgent warning, stat critical                            |
+| source            | first documentation: display, url; topic is the first coding of code             |
+| suggestions       | actions below: title, description, the contained draft; precheckBehavior yes     |
+| selectionBehavior | selectionBehavior                                                                |
+| links             | source, pages of the plan, links of the detail; forms as smart links where asked |
+| overrideReasons   | the package's ValueSet of override reasons                                       |
+
+https://cds-hooks.hl7.org/2.0/#cds-service-response
+"""
+
+from ankle_cds.cards.checks import check
+from ankle_cds.cards.encode import CardSettings, encode
+from ankle_cds.cards.selfcheck import verify
+from ankle_cds.cards.sides import Side
+
+__all__ = ["CardSettings", "Side", "check", "encode", "verify"]

@@ -1,0 +1,147 @@
+"""The card, element by element. https://cds-hooks.hl7.org/2.0/#card-attributes ."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ankle_cds.cards import details
+from ankle_cds.cards.checks import override_reasons
+from ankle_cds.cards.selfcheck import verify
+from ankle_cds.cards.sides import Recommendation, Side, limited, recommendations
+from ankle_cds.fhir import Resource, canonical_json, split_canonical, write_json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ankle_cds.artifacts import Package
+
+_MARKDOWN_LINK = re.compile(r"(?<!!)\[([^\]\n]+)\]\((https://[^()\s]+)\)")
+_ORDER_HOOKS = ("order-select", "order-sign")
+
+
+@dataclass(frozen=True, slots=True)
+class CardSettings:
+    """What a site decides about cards.
+
+    `uuid_namespace` is random per installation, so that an uuid tells nothing about a patient to who has another;
+    `smart_launch_url` is absolute https, None when no form can be launched.
+    """
+
+    uuid_namespace: uuid.UUID
+    max_cards_view: int = 2
+    max_cards_order: int = 1
+    max_cards_critical: int = 1
+    smart_launch_url: str | None = None
+
+
+def encode(
+    sides: tuple[Side, ...],
+    *,
+    package: Package,
+    settings: CardSettings,
+    hook: str,
+    joined_title: Callable[[str], str | None],
+) -> list[dict[str, Any]]:
+    """Give the cards for the RequestGroups of one request: one for the visit, or one per side, right first.
+
+    The same input gives the same bytes; uuids are equal as long as the facts are. `joined_title` gives the title of an
+    action for both sides, by its id. Raises ContentError when a card would break the contract; the error holds no text
+    of the card.
+    """
+    ordered = recommendations(sides, joined_title)
+    limit = settings.max_cards_order if hook in _ORDER_HOOKS else settings.max_cards_view
+    shown = limited(ordered, limit, with_critical=settings.max_cards_critical)
+    reasons = override_reasons(package)
+    group = sides[0].request_group if sides else {}
+    cards = [_card(one, group, package, settings, reasons) for one in shown]
+    verify(cards, subject=group.get("subject"), encounter=group.get("encounter"))
+    return cards
+
+
+def _card(
+    one: Recommendation,
+    group: Resource,
+    package: Package,
+    settings: CardSettings,
+    reasons: list[dict[str, str]],
+) -> dict[str, Any]:
+    action = one.action
+    topic = action["code"][0]["coding"][0]
+    base = [
+        topic["code"],
+        one.side,
+        [side.facts(action["id"]) for side in one.sources],
+        group["subject"],
+        group.get("encounter"),
+        group["instantiatesCanonical"],
+    ]
+    card: dict[str, Any] = {
+        "uuid": _uuid(settings, base),
+        "summary": action["title"],
+        "detail": details.fit(action["description"]),
+        "indicator": one.indicator,
+        "source": {
+            "label": action["documentation"][0]["display"],
+            "url": action["documentation"][0]["url"],
+            "topic": {name: topic[name] for name in ("system", "code", "display")},
+        },
+    }
+    if one.suggestions:
+        card["suggestions"] = [_suggestion(suggestion, base, settings) for suggestion in one.suggestions]
+        card["selectionBehavior"] = action["selectionBehavior"]
+    card["overrideReasons"] = [dict(reason) for reason in reasons]
+    card["links"] = _links(one, package, settings)
+    return card
+
+
+def _suggestion(suggestion: Any, base: list[Any], settings: CardSettings) -> dict[str, Any]:
+    made: dict[str, Any] = {"label": suggestion.label, "uuid": _uuid(settings, [*base, suggestion.key])}
+    if suggestion.recommended:
+        made["isRecommended"] = True
+    made["actions"] = [
+        {"type": "create", "description": description, "resource": resource}
+        for description, resource in suggestion.actions
+    ]
+    return made
+
+
+def _uuid(settings: CardSettings, name: list[Any]) -> str:
+    return str(uuid.uuid5(settings.uuid_namespace, canonical_json(name).decode()))
+
+
+def _links(one: Recommendation, package: Package, settings: CardSettings) -> list[dict[str, str]]:
+    """Give the page of the recommendation, the pages its plan and its detail name, and the forms that can be opened."""
+    source = one.action["documentation"][0]["url"]
+    plan = package.resources.get(split_canonical(source)[0], {})
+    pages = {source: plan.get("title") or one.action["documentation"][0]["display"]}
+    for artifact in plan.get("relatedArtifact", ()):
+        if artifact.get("url"):
+            pages.setdefault(artifact["url"], artifact.get("display") or artifact.get("label") or pages[source])
+    for label, url in _MARKDOWN_LINK.findall(one.action["description"]):
+        pages.setdefault(url, label)
+    links = [{"label": label, "url": url, "type": "absolute"} for url, label in pages.items()]
+    if settings.smart_launch_url:
+        links += [
+            {
+                "label": suggestion.label,
+                "url": settings.smart_launch_url,
+                "type": "smart",
+                "appContext": write_json({"questionnaire": form}).decode(),
+            }
+            for suggestion in one.suggestions
+            for form in _forms(suggestion.actions)
+        ]
+    return links
+
+
+def _forms(actions: tuple[tuple[str, Resource], ...]) -> list[str]:
+    return [
+        given["valueCanonical"]
+        for _, resource in actions
+        if resource["resourceType"] == "Task"
+        for given in resource.get("input", ())
+        if "valueCanonical" in given
+    ]

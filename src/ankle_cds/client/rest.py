@@ -1,0 +1,323 @@
+"""FHIR REST over httpx: the only module that opens outgoing connections.
+
+A hook call may read what the EHR left out of prefetch. `FhirClient` lives as long as the service; a `Session` lives for
+one hook call and holds its token, its budget of time and bytes, and the base it may read from. Every way a read can
+fail is one ServerError: the other server did not do its part. https://cds-hooks.hl7.org/2.0/#fhir-resource-access
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from dataclasses import dataclass, field
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import httpx
+
+from ankle_cds.client.access import Base, Policy, is_loopback, may_connect, next_page, scope_permits
+from ankle_cds.errors import RequestError, ServerError
+from ankle_cds.fhir import read_json, write_json
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Awaitable, Callable
+    from types import TracebackType
+    from typing import Self
+
+    Resolver = Callable[[str, int], Awaitable[list[str]]]
+
+_SPECIFICATION = "https://cds-hooks.hl7.org/2.0/#fhir-resource-access"
+_JSON = "application/fhir+json, application/json;q=0.9"
+_OK = 200
+_UNAVAILABLE = 503
+_SERVER_ERROR = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one hook call may cost: seconds, concurrent reads, bytes per answer and in all, pages and resources."""
+
+    total: float = 0.4
+    connect: float = 0.15
+    read: float = 0.35
+    parallel: int = 6
+    response_bytes: int = 5 * 1024 * 1024
+    request_bytes: int = 20 * 1024 * 1024
+    pages: int = 10
+    resources: int = 2_000
+    breaker_failures: int = 5
+    breaker_seconds: float = 30.0
+
+
+@dataclass(slots=True)
+class _Breaker:
+    """Stops asking a server that failed several times in a row; one read may try again after a pause."""
+
+    limits: Limits
+    failures: int = 0
+    closed_until: float = 0.0
+
+    def is_open(self, now: float) -> bool:
+        return self.failures >= self.limits.breaker_failures and now < self.closed_until
+
+    def failed(self, now: float) -> None:
+        self.failures += 1
+        self.closed_until = now + self.limits.breaker_seconds
+
+    def succeeded(self) -> None:
+        self.failures = 0
+
+
+async def _resolve(host: str, port: int) -> list[str]:
+    found = await asyncio.get_running_loop().getaddrinfo(
+        host, port, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG
+    )
+    return [str(entry[4][0]) for entry in found]
+
+
+class FhirClient:
+    """Reads from the FHIR servers the policy allows; one connection pool per base, no cookies, no proxy, no redirect.
+
+    Use as an async context manager, or call `aclose`. `transport` and `resolve` replace the network in tests.
+    """
+
+    def __init__(
+        self,
+        policy: Policy,
+        limits: Limits | None = None,
+        *,
+        ca_file: str | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+        resolve: Resolver = _resolve,
+    ) -> None:
+        self.policy = policy
+        self.limits = limits or Limits()
+        self._transport = transport
+        self._resolve = resolve
+        self._ca_file = ca_file
+        self._tls: ssl.SSLContext | None = None
+        self._pools: dict[str, httpx.AsyncClient] = {}
+        self._breakers: dict[str, _Breaker] = {}
+
+    async def __aenter__(self) -> Self:
+        """Enter the context; nothing is opened before the first read."""
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close every connection."""
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        for pool in self._pools.values():
+            await pool.aclose()
+        self._pools.clear()
+
+    def session(
+        self, url: str, token: str, *, expires_in: int | None = None, scope: str | None = None
+    ) -> Session | None:
+        """Open access to a FHIR server for one hook call, whose time starts now; None when we may not contact it.
+
+        `expires_in` is the remaining life of the token in seconds, None when not known.
+        """
+        base = self.policy.allowed(url)
+        if base is None or (expires_in is not None and expires_in <= 0):
+            return None
+        now = asyncio.get_running_loop().time()
+        seconds = self.limits.total if expires_in is None else min(self.limits.total, expires_in)
+        return Session(self, base, token, scope, deadline=now + seconds)
+
+    def pool(self, base: Base) -> httpx.AsyncClient:
+        """Give the connection pool of a base; the pools of two host names never share a TLS connection."""
+        key = "loopback" if base not in self.policy.bases else base.url
+        if key not in self._pools:
+            if self._tls is None:
+                self._tls = httpx.create_ssl_context(trust_env=False)
+                if self._ca_file is not None:
+                    self._tls.load_verify_locations(cafile=self._ca_file)
+            self._pools[key] = httpx.AsyncClient(
+                verify=self._tls,
+                transport=self._transport,
+                trust_env=False,
+                follow_redirects=False,
+                # A cookie set for one patient's read must never travel with another's.
+                cookies=CookieJar(policy=DefaultCookiePolicy(allowed_domains=[])),
+            )
+        return self._pools[key]
+
+    def breaker(self, base: Base) -> _Breaker | None:
+        """Give the breaker of a base; None for a development server on this machine, which refuses at once."""
+        if base not in self.policy.bases:
+            return None
+        return self._breakers.setdefault(base.url, _Breaker(self.limits))
+
+    async def address(self, base: Base) -> str | None:
+        """Resolve a host once and check what came back; the connection then goes to the address that was checked.
+
+        None where the name needs no check (this machine in development mode). Raises ServerError.
+        """
+        if self.policy.loopback and is_loopback(base):
+            return None
+        try:
+            addresses = await self._resolve(base.host, base.port)
+        except OSError:
+            raise ServerError("The FHIR server's name cannot be resolved; check the base.") from None
+        if not addresses or not may_connect(base, addresses, loopback=self.policy.loopback):
+            raise ServerError("The FHIR server's address may not be contacted; list it as a private network.")
+        return addresses[0]
+
+
+@dataclass(slots=True)
+class Session:
+    """The reads of one hook call, all within one deadline (event loop time); the token goes to `base` only."""
+
+    client: FhirClient
+    base: Base
+    token: str = field(repr=False)
+    scope: str | None
+    deadline: float
+    _bytes: int = 0
+    _seen: set[str] = field(default_factory=set, repr=False)
+    _address: asyncio.Future[str | None] | None = field(default=None, repr=False)
+    _slots: asyncio.Semaphore | None = field(default=None, repr=False)
+
+    def permits(self, resource_type: str, *, search: bool) -> bool:
+        """Tell whether the token's scope lets us read this type."""
+        return scope_permits(self.scope, resource_type, search=search)
+
+    async def read(self, query: str) -> Any:
+        """Read `Type/id` or `Type?search` below the base; the decoded JSON. Raises ServerError."""
+        # Some servers refuse a bare `|`, which every FHIR token holds.
+        return await self._read(f"{self.base.url}/{quote(query, safe='/?&=,:')}")
+
+    async def follow(self, link: str) -> Any:
+        """Read the next page of a search, if its link stays below the base and was not read yet. Raises ServerError."""
+        target = next_page(self.base, f"{self.base.url}/", link)
+        if target is None or target in self._seen:
+            raise ServerError("The next page lies outside the FHIR base or repeats; it is not read.")
+        return await self._read(target)
+
+    async def _read(self, url: str) -> Any:
+        self._seen.add(url)
+        loop = asyncio.get_running_loop()
+        self._slots = self._slots or asyncio.Semaphore(self.client.limits.parallel)
+        breaker = self.client.breaker(self.base)
+        try:
+            async with asyncio.timeout_at(self.deadline), self._slots:
+                if breaker is not None and breaker.is_open(loop.time()):
+                    raise ServerError("The FHIR server failed several times in a row; not asked again yet.")
+                data = await self._get_twice(url)
+        except (TimeoutError, httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+            if breaker is not None:
+                breaker.failed(loop.time())
+            raise ServerError(f"The FHIR server could not be read ({type(error).__name__}).") from None
+        except _StatusError as error:
+            if breaker is not None and error.status >= _SERVER_ERROR:
+                breaker.failed(loop.time())
+            raise
+        if breaker is not None:
+            breaker.succeeded()
+        try:
+            return read_json(data)
+        except RequestError:
+            raise ServerError("The FHIR server's answer is not JSON.", spec=_SPECIFICATION) from None
+
+    async def _get_twice(self, url: str) -> bytes:
+        """Read once more after a dropped connection or a 503, while at least half of the time is left."""
+        try:
+            return await self._get(url)
+        except (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError, _StatusError) as error:
+            left = self.deadline - asyncio.get_running_loop().time()
+            dropped = not isinstance(error, _StatusError) or error.status == _UNAVAILABLE
+            if not dropped or left < self.client.limits.total / 2:
+                raise
+        return await self._get(url)
+
+    async def _get(self, url: str) -> bytes:
+        limits = self.client.limits
+        target, headers, extensions = await self._target(url)
+        left = max(self.deadline - asyncio.get_running_loop().time(), 0.001)
+        timeout = httpx.Timeout(min(limits.read, left), connect=min(limits.connect, left), pool=left)
+        pool = self.client.pool(self.base)
+        request = pool.build_request("GET", target, headers=headers, timeout=timeout, extensions=extensions)
+        response = await pool.send(request, stream=True)
+        try:
+            if response.status_code != _OK:
+                raise _StatusError(response.status_code)
+            if response.headers.get("content-encoding", "identity").lower() != "identity":
+                raise ServerError("The FHIR server compressed its answer although it was asked not to.")
+            return await self._body(response)
+        finally:
+            await response.aclose()
+
+    async def _body(self, response: httpx.Response) -> bytes:
+        limits = self.client.limits
+        body = bytearray()
+        async for chunk in response.aiter_bytes():
+            body += chunk
+            self._bytes += len(chunk)
+            if len(body) > limits.response_bytes or self._bytes > limits.request_bytes:
+                raise ServerError("The FHIR server's answer is larger than a hook call may read.")
+        return bytes(body)
+
+    async def _target(self, url: str) -> tuple[httpx.URL, dict[str, str], dict[str, Any]]:
+        """Turn a URL into what is sent: to the checked address, with the host's name for routing and certificate."""
+        named = httpx.URL(url)
+        headers = {
+            "Accept": _JSON,
+            # Nothing is inflated, so that a small answer cannot become a large one.
+            "Accept-Encoding": "identity",
+            "Authorization": f"Bearer {self.token}",
+        }
+        if self._address is None:
+            self._address = asyncio.ensure_future(self.client.address(self.base))
+            # When every read was abandoned nobody waits for the address; its failure is already told.
+            self._address.add_done_callback(lambda done: done.cancelled() or done.exception())
+        address = await asyncio.shield(self._address)
+        if address is None or address == self.base.host:
+            return named, headers, {}
+        headers["Host"] = named.netloc.decode("ascii")
+        return named.copy_with(host=address), headers, {"sni_hostname": self.base.host}
+
+
+class _StatusError(ServerError):
+    """The server answered, but not with the resource."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"The FHIR server answered {status}.")
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a server said: HTTP status, headers in lower case, decoded JSON body."""
+
+    status: int
+    headers: dict[str, str]
+    body: Any
+
+
+def get_json(url: str, *, timeout: float = 10.0) -> Answer:
+    """GET a JSON document and wait at most `timeout` seconds; raises ServerError when there is no JSON answer."""
+    return _call("GET", url, None, timeout)
+
+
+def post_json(url: str, document: Any, *, timeout: float = 10.0) -> Answer:
+    """POST a JSON document and wait at most `timeout` seconds; raises ServerError when there is no JSON answer."""
+    return _call("POST", url, write_json(document), timeout)
+
+
+def _call(method: str, url: str, body: bytes | None, timeout: float) -> Answer:
+    headers = {"Accept": "application/json"} | ({"Content-Type": "application/json"} if body is not None else {})
+    try:
+        with httpx.Client(trust_env=False, follow_redirects=False, timeout=timeout) as http:
+            response = http.request(method, url, content=body, headers=headers)
+        return Answer(response.status_code, dict(response.headers), read_json(response.content))
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise ServerError(f"No answer from the service ({type(error).__name__}); check that it runs.") from None
+    except RequestError:
+        raise ServerError("The service's answer is not JSON.") from None

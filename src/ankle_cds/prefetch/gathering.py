@@ -1,0 +1,173 @@
+"""The journey from a hook request to one patient's data: prefetch first, the FHIR server for what is missing."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from ankle_cds.errors import RequestError, RequestFault
+from ankle_cds.fhir import Resource, reference
+from ankle_cds.prefetch.reading import KNOWN, SPECIFICATION, Reading, State, Wanted, conflict
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Mapping, Sequence
+
+    from ankle_cds.artifacts import Package
+    from ankle_cds.client import FhirClient, Session
+    from ankle_cds.hooks import Request
+
+_TOKEN = re.compile(r"\{\{context\.([A-Za-z]+)\}\}")
+
+
+@dataclass(frozen=True, slots=True)
+class PatientData:
+    """One patient's resources for one hook call.
+
+    `keys` names for each resource the key it came with. `unavailable` are the keys whose absence of data proves
+    nothing; `missing` are the required ones among them that lack what they are required for.
+    """
+
+    resources: tuple[Resource, ...] = field(repr=False)
+    keys: tuple[str, ...]
+    states: Mapping[str, State]
+    unavailable: frozenset[str]
+    missing: tuple[str, ...]
+    fetched: tuple[str, ...] = ()
+
+
+def templates(package: Package, hook: str) -> dict[str, str]:
+    """Give the prefetch templates one hook advertises, by key, in the order of the package."""
+    return {spec.key: spec.pattern for spec in package.inputs if hook in spec.hooks}
+
+
+class Evaluation(Protocol):
+    """Values of CQL definitions by name, computed when asked for."""
+
+    def __getitem__(self, name: str) -> Any:
+        """Give the value of a definition, None for unknown."""
+        ...
+
+
+def settle(data: PatientData, evaluation: Evaluation, definitions: Container[str]) -> None:
+    """Refuse the call with 412 naming the keys when required data is missing and the logic cannot do without it.
+
+    Definitions of the logic decide, where it has them: with `GateClosed` true no card can fire whatever the missing
+    data hold; `GateNeeds<Key>` says whether an unavailable key is needed, in place of its `need`.
+    """
+    if "GateClosed" in definitions and evaluation["GateClosed"] is True:
+        return
+    needed = []
+    for key in data.states:
+        asked = f"GateNeeds{key[0].upper()}{key[1:]}"
+        if key in data.unavailable and asked in definitions:
+            if evaluation[asked] is True:
+                needed.append(key)
+        elif key in data.missing:
+            needed.append(key)
+    if needed:
+        raise RequestError(RequestFault.PRECONDITION, diagnostics=tuple(needed), spec=SPECIFICATION)
+
+
+def check_identity(request: Request, package: Package) -> None:
+    """Refuse with 422 a request that speaks of more than one patient or encounter, before anything is read.
+
+    Looked at: the resources under keys that read the context's own patient or encounter, the subject of its encounter
+    wherever it is found, and the patient of the access token.
+    """
+    _check_token(request)
+    _read_prefetch(request, package)
+
+
+async def gather(request: Request, package: Package, client: FhirClient | None) -> PatientData:
+    """Collect what the hook needs from prefetch and, where the client may and there is time, from the FHIR server.
+
+    Raises RequestError 422 as `check_identity`. Never raises for missing data: `settle` does, once the logic has said
+    whether it matters.
+    """
+    _check_token(request)
+    readings = _read_prefetch(request, package)
+    session = _session(request, client) if any(reading.wants_more for reading in readings) else None
+    fetched: tuple[str, ...] = ()
+    if session is not None:
+        # Required keys first: when the time is too short for all of them, it goes where it decides most.
+        asked = sorted((each for each in readings if each.wants_more), key=lambda each: not each.wanted.required)
+        fetched = tuple(each.wanted.key for each in asked)
+        outcomes = await asyncio.gather(*(each.fetch(session) for each in asked), return_exceptions=True)
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                raise outcome
+    return _combine(readings, fetched)
+
+
+def _check_token(request: Request) -> None:
+    authorization = request.fhir_authorization
+    if authorization is None or authorization.patient is None:
+        return
+    if authorization.patient.removeprefix("Patient/") != request.context.patient_id:
+        raise conflict()
+
+
+def _read_prefetch(request: Request, package: Package) -> list[Reading]:
+    readings = [Reading(wanted, request.context) for wanted in _wanted(package, request)]
+    for reading in readings:
+        if reading.wanted.key in request.prefetch:
+            reading.take(request.prefetch[reading.wanted.key])
+    return readings
+
+
+def _session(request: Request, client: FhirClient | None) -> Session | None:
+    authorization = request.fhir_authorization
+    if client is None or request.fhir_server is None or authorization is None:
+        return None
+    return client.session(
+        request.fhir_server,
+        authorization.access_token.get_secret_value(),
+        expires_in=authorization.expires_in,
+        scope=authorization.scope,
+    )
+
+
+def _combine(readings: Sequence[Reading], fetched: tuple[str, ...]) -> PatientData:
+    states: dict[str, State] = {}
+    missing: list[str] = []
+    found: dict[str, tuple[Resource, str]] = {}
+    types = frozenset[str]().union(*(reading.wanted.types for reading in readings))
+    for reading in readings:
+        key = reading.wanted.key
+        state = states[key] = reading.state()
+        if reading.is_missing(state):
+            missing.append(key)
+        for resource in (*reading.resources, *reading.resolvable(types)):
+            # The same resource under two keys counts once; without an id it cannot be told apart.
+            name = reference(resource) or f"#{len(found)}"
+            if name not in found:
+                found[name] = (resource, key)
+    unavailable = {key for key, state in states.items() if state not in KNOWN}
+    return PatientData(
+        resources=tuple(resource for resource, _ in found.values()),
+        keys=tuple(key for _, key in found.values()),
+        states=states,
+        unavailable=frozenset(unavailable.union(missing)),
+        missing=tuple(missing),
+        fetched=fetched,
+    )
+
+
+def _wanted(package: Package, request: Request) -> list[Wanted]:
+    values = {
+        "userId": request.context.user_id,
+        "patientId": request.context.patient_id,
+        "encounterId": request.context.encounter_id,
+    }
+    found = []
+    for spec in package.inputs:
+        tokens = _TOKEN.findall(spec.pattern)
+        if request.hook not in spec.hooks or any(values.get(token) is None for token in tokens):
+            continue
+        query = _TOKEN.sub(lambda match: str(values[match[1]]), spec.pattern)
+        is_user = tokens == ["userId"]
+        types = {"Practitioner", "PractitionerRole"} if is_user else {re.split(r"[/?]", query, maxsplit=1)[0]}
+        found.append(Wanted(spec.key, query, frozenset(types), spec.need == "required", is_user))
+    return found

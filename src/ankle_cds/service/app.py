@@ -1,0 +1,220 @@
+"""The application: routes, and around them the one place that lets requests in and answers out."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from starlette.applications import Starlette
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+
+from ankle_cds import guidance
+from ankle_cds.cards import CardSettings
+from ankle_cds.client import FhirClient
+from ankle_cds.errors import RequestError, RequestFault, ServiceFault
+from ankle_cds.service import answers, limits, log
+from ankle_cds.service.routes import Service
+from ankle_cds.settings import SERVICE_PARAMETERS, site_parameters
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Mapping
+    from datetime import datetime
+
+    from starlette.requests import Request
+    from starlette.responses import Response
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from ankle_cds.artifacts import Package
+    from ankle_cds.hooks import Request as HookRequest
+    from ankle_cds.prefetch import PatientData
+    from ankle_cds.service.routes import Respond
+    from ankle_cds.settings import Settings
+
+_NOT_FOUND = 404
+_METHOD = 405
+_TOO_LARGE = 413
+_PREFLIGHT = {
+    "Access-Control-Allow-Methods": "GET, POST",
+    "Access-Control-Allow-Headers": "Authorization, Content-Type",
+    "Access-Control-Max-Age": "600",
+}
+
+
+def create_app(
+    packages: Mapping[str, Package],
+    settings: Settings,
+    clock: Callable[[], datetime],
+    *,
+    respond: Respond | None = None,
+    client: FhirClient | None = None,
+) -> ASGIApp:
+    """Make the ASGI application that serves `packages`, keyed by service id.
+
+    `clock` gives the time of evaluation, with its offset; it is asked once per call. `respond` turns one patient's data
+    into cards (default: `guidance.respond` with what the site decided); `client` reads FHIR servers (default: one made
+    from the settings). Raises ContentError when the settings do not permit serving.
+    """
+    settings.refuse_open_production()
+    answer = respond or _guidance(packages, settings)
+    fhir = client or FhirClient(
+        settings.policy(), settings.limits(), ca_file=str(settings.ca_file) if settings.ca_file else None
+    )
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        yield
+        await fhir.aclose()
+
+    app = Starlette(
+        routes=Service(packages, settings, clock, fhir, answer).routes(),
+        exception_handlers={
+            RequestError: _refused,
+            answers.ServiceError: _unable,
+            HTTPException: _http,
+            Exception: _broken,
+        },
+        lifespan=lifespan,
+    )
+    app.router.redirect_slashes = False
+    return _Door(app, settings)
+
+
+def guidance_settings(packages: Mapping[str, Package], settings: Settings) -> guidance.Settings:
+    """Give what the site decided in the form `guidance.respond` takes, each parameter checked against the logic.
+
+    Raises ContentError with the file and line of every parameter that no package declares or that has another type.
+    """
+    declared = {name: item for package in packages.values() for name, item in package.program.parameters.items()}
+    given = site_parameters(settings, {**declared, **SERVICE_PARAMETERS})
+    own = {SERVICE_PARAMETERS[name].field: given.pop(name) for name in SERVICE_PARAMETERS if name in given}
+    return guidance.Settings(cards=CardSettings(uuid_namespace=settings.uuid_namespace, **own), parameters=given)
+
+
+def _guidance(packages: Mapping[str, Package], settings: Settings) -> Respond:
+    """Bind `guidance.respond` to what the site decided."""
+    decided = guidance_settings(packages, settings)
+
+    def respond(package: Package, request: HookRequest, data: PatientData, now: datetime) -> guidance.Guidance:
+        return guidance.respond(package, request, data, decided, now)
+
+    return respond
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestError)  # noqa: S101  # registered for this class only
+    request.scope["record"]["fault"] = error.fault.name
+    request.scope["record"]["fields"] = [name for each in (error, *error.others) for name in each.diagnostics] or None
+    return answers.refusal(error)
+
+
+async def _unable(request: Request, error: Exception) -> Response:
+    assert isinstance(error, answers.ServiceError)  # noqa: S101  # registered for this class only
+    request.scope["record"]["fault"] = error.fault.name
+    return answers.fault(error.fault)
+
+
+async def _http(_request: Request, error: Exception) -> Response:
+    """Answer what the router itself refuses."""
+    assert isinstance(error, HTTPException)  # noqa: S101  # registered for this class only
+    if error.status_code == _METHOD:
+        allowed = sorted((error.headers or {}).get("Allow", "").split(", "))
+        return answers.fault(RequestFault.METHOD, {"Allow": ", ".join(allowed)})
+    if error.status_code == _NOT_FOUND:
+        return answers.fault(RequestFault.NOT_FOUND)
+    return answers.fault(ServiceFault.INTERNAL)
+
+
+async def _broken(_request: Request, _error: Exception) -> Response:
+    """Answer for a mistake of our own; the door logs it."""
+    return answers.fault(ServiceFault.INTERNAL)
+
+
+class _Door:
+    """Lets a request in if there is room, gives it an id, and sees to it that it is answered, signed and logged."""
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self.app = app
+        self.settings = settings
+        self.in_flight = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        began = time.perf_counter()
+        scope["request_id"] = str(uuid.uuid4())
+        scope["record"] = {}
+        answer = _Answer(self.settings, scope, receive, send)
+        self.in_flight += 1
+        try:
+            app = self._refuse_early(scope) or self.app
+            await app(scope, answer.receive, answer.send)
+        except Exception as error:  # noqa: BLE001  # the last line: nothing a request does ends the process
+            log.write_failure(scope["request_id"], error)
+            if answer.status is None:
+                await answers.fault(ServiceFault.INTERNAL)(scope, answer.receive, answer.send)
+        finally:
+            self.in_flight -= 1
+        log.write(
+            "request",
+            request=scope["request_id"],
+            method=scope["method"],
+            status=answer.status,
+            ms=round(1000 * (time.perf_counter() - began), 3),
+            **scope["record"],
+        )
+
+    def _refuse_early(self, scope: Scope) -> ASGIApp | None:
+        if len(scope.get("raw_path") or b"") + len(scope["query_string"]) > limits.MAX_URI_BYTES:
+            return answers.fault(RequestFault.URI_TOO_LONG)
+        if sum(len(name) + len(value) + 4 for name, value in scope["headers"]) > limits.MAX_HEADER_BYTES:
+            return answers.fault(RequestFault.HEADERS_TOO_LARGE)
+        if self.in_flight > self.settings.max_in_flight:
+            return answers.fault(ServiceFault.BUSY)
+        return None
+
+
+class _Answer:
+    """The way out of one request: adds the headers every answer has, and keeps its status for the log."""
+
+    def __init__(self, settings: Settings, scope: Scope, receive: Receive, send: Send) -> None:
+        self.settings = settings
+        self.scope = scope
+        self.send_on = send
+        self.receive_on = receive
+        self.status: int | None = None
+        self.body_left = True
+
+    async def receive(self) -> Message:
+        message = await self.receive_on()
+        self.body_left = message["type"] == "http.request" and message.get("more_body", False)
+        return message
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers = MutableHeaders(scope=message)
+            headers["X-Request-Id"] = self.scope["request_id"]
+            headers["X-Content-Type-Options"] = "nosniff"
+            self._cross_origin(headers)
+        elif self.status == _TOO_LARGE and self.body_left and not message.get("more_body", False):
+            # The client may still be sending: it gets the whole answer first, then its bytes are read away.
+            await self.send_on({**message, "more_body": True})
+            await limits.drain(self.receive)
+            message = {"type": "http.response.body", "body": b"", "more_body": False}
+        await self.send_on(message)
+
+    def _cross_origin(self, headers: MutableHeaders) -> None:
+        """Permit listed browser origins exactly, never a pattern and never with credentials.
+
+        https://cds-hooks.hl7.org/2.0/#cors
+        """
+        headers["Vary"] = "Origin"
+        origins = Headers(scope=self.scope).getlist("origin")
+        if len(origins) == 1 and origins[0] in self.settings.cors_origins:
+            headers["Access-Control-Allow-Origin"] = origins[0]
+            if self.scope["method"] == "OPTIONS":
+                headers.update(_PREFLIGHT)

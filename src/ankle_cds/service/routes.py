@@ -1,0 +1,169 @@
+"""What each address answers. https://cds-hooks.hl7.org/2.0/#cds-hooks-api ."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from starlette.responses import Response
+from starlette.routing import Route
+
+from ankle_cds import elm, guidance, hooks, prefetch
+from ankle_cds.errors import ServiceFault
+from ankle_cds.fhir import read_json
+from ankle_cds.service import answers, log
+from ankle_cds.service.feedback import read_feedback
+from ankle_cds.service.limits import check_accept, check_head, read_body
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
+
+    from starlette.requests import Request
+
+    from ankle_cds.artifacts import Package
+    from ankle_cds.client import FhirClient
+    from ankle_cds.settings import Settings
+
+    Respond = Callable[[Package, hooks.Request, prefetch.PatientData, datetime], guidance.Guidance]
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Everything the addresses share; nothing in it changes from one request to the next."""
+
+    packages: Mapping[str, Package]
+    settings: Settings
+    clock: Callable[[], datetime]
+    client: FhirClient
+    respond: Respond
+
+    def routes(self) -> list[Route]:
+        """Give one route per address, and none for a service id that discovery does not list."""
+        routes = [
+            Route("/cds-services", self.discovery, methods=["GET", "HEAD", "OPTIONS"]),
+            Route("/health", self.health, methods=["GET", "HEAD"]),
+            Route("/health/live", self.health, methods=["GET", "HEAD"]),
+            Route("/health/ready", self.health, methods=["GET", "HEAD"]),
+        ]
+        for service_id, package in self.packages.items():
+            path = f"/cds-services/{service_id}"
+            call = _Call(self, package)
+            routes.append(Route(path, call.answer, methods=["POST", "OPTIONS"]))
+            routes.append(Route(f"{path}/feedback", self.feedback, methods=["POST", "OPTIONS"]))
+        return routes
+
+    async def discovery(self, request: Request) -> Response:
+        """List one entry per offered hook of each package, in a fixed order."""
+        if request.method == "OPTIONS":
+            return _options("GET, HEAD, OPTIONS")
+        check_accept(request.headers)
+        entries = [
+            entry
+            for package in self.packages.values()
+            for entry in discovery_entries(package, self.settings.spec_version)
+        ]
+        return answers.document({"services": entries}, headers={"Cache-Control": "no-cache"})
+
+    async def health(self, _request: Request) -> Response:
+        """Say that the content is loaded and which version of it answers."""
+        versions = {service_id: package.version for service_id, package in self.packages.items()}
+        return answers.document({"status": "ok", "services": versions})
+
+    async def feedback(self, request: Request) -> Response:
+        """Take in feedback, all of it or none; each entry is recorded as one log line, without any free text."""
+        if request.method == "OPTIONS":
+            return _options("POST, OPTIONS")
+        check_head(request.headers, self.settings.max_feedback_body)
+        body = await read_body(request, self.settings.max_feedback_body, self.settings.body_timeout)
+        entries = read_feedback(read_json(body, max_depth=self.settings.max_json_depth))
+        for entry in entries:
+            log.write("feedback", request=request.scope["request_id"], card=entry.card, outcome=entry.outcome)
+        return answers.information("Feedback recorded.")
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """One CDS service: a hook request comes in, cards go out."""
+
+    service: Service
+    package: Package
+
+    async def answer(self, http: Request) -> Response:
+        if http.method == "OPTIONS":
+            return _options("POST, OPTIONS")
+        settings = self.service.settings
+        check_head(http.headers, settings.max_body)
+        body = await read_body(http, settings.max_body, settings.body_timeout)
+        marks = [time.perf_counter()]
+        document = read_json(body, max_depth=settings.max_json_depth)
+        request = hooks.read_request(document, offered_hooks(self.package), plain_http=settings.development)
+        record: dict[str, Any] = http.scope["record"]
+        record |= {"hookInstance": request.hook_instance, "hook": request.hook, "tolerated": request.tolerated or None}
+        record["plan"] = f"{self.package.get(self.package.pathway)['id']}|{self.package.version}"
+        marks.append(time.perf_counter())
+        if _no_card_can_fire(request):
+            prefetch.check_identity(request, self.package)
+            return answers.document({"cards": []})
+        data = await prefetch.gather(request, self.package, self.service.client)
+        record |= {"fetched": data.fetched or None, "unavailable": sorted(data.unavailable) or None}
+        marks.append(time.perf_counter())
+        if marks[-1] - marks[0] > settings.request_deadline:
+            raise answers.ServiceError(ServiceFault.DEADLINE)
+        given = self._evaluate(request, data, record)
+        marks.append(time.perf_counter())
+        record["actions"] = [card["source"]["topic"]["code"] for card in given.cards]
+        names = ("parse", "gather", "evaluate")
+        spans = (round(1000 * (after - before), 3) for before, after in pairwise(marks))
+        record["parts"] = dict(zip(names, spans, strict=True))
+        return answers.document({"cards": given.cards})
+
+    def _evaluate(
+        self, request: hooks.Request, data: prefetch.PatientData, record: dict[str, Any]
+    ) -> guidance.Guidance:
+        """Evaluate; where the logic stumbles over a record, once more without the records it cannot read."""
+        now = self.service.clock()
+        try:
+            return self.service.respond(self.package, request, data, now)
+        except elm.EvaluationError as error:
+            record["malformed"] = error.where or "unknown"
+        given = guidance.request_parameters(request, data)
+        usable = prefetch.without_malformed(data, request, self.package, given, now)
+        record["unavailable"] = sorted(usable.unavailable)
+        return self.service.respond(self.package, request, usable, now)
+
+
+def _no_card_can_fire(request: hooks.Request) -> bool:
+    """Tell from the context alone that there is nothing to say: not a professional's session, or no visit is open."""
+    without_visit = request.hook == "patient-view" and request.context.encounter_id is None
+    return without_visit or not request.context.by_professional
+
+
+def _options(allow: str) -> Response:
+    return Response(status_code=204, headers={"Allow": allow, **answers.NO_STORE})
+
+
+def offered_hooks(package: Package) -> tuple[str, ...]:
+    """Give the hooks a package offers, in the order in which discovery lists them."""
+    named = {hook for spec in package.inputs for hook in spec.hooks}
+    return tuple(hook for hook in hooks.HOOKS if hook in named)
+
+
+def discovery_entries(package: Package, spec_version: str) -> list[dict[str, Any]]:
+    """Give the discovery entries of one package. https://cds-hooks.hl7.org/2.0/#discovery ."""
+    plan = package.get(package.pathway)
+    return [
+        {
+            "hook": hook,
+            "title": plan["title"],
+            "description": plan["description"],
+            "id": package.service_id,
+            "prefetch": prefetch.templates(package, hook),
+            **({"usageRequirements": plan["usage"]} if plan.get("usage") else {}),
+            "version": spec_version,
+            "hookVersion": hooks.HOOKS[hook].version,
+        }
+        for hook in offered_hooks(package)
+    ]

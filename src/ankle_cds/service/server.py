@@ -1,0 +1,99 @@
+"""Starts uvicorn: in front until stopped, or in the background of the same process for demonstrations and tests."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import socket
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from ankle_cds.errors import AnkleCdsError
+from ankle_cds.service import log
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from starlette.types import ASGIApp
+
+    from ankle_cds.settings import Settings
+
+DEVELOPMENT_WARNING = (
+    "DEVELOPMENT MODE: calls are not authenticated and http FHIR servers on this machine are read. "
+    "Never point it at real patients."
+)
+OPEN_WARNING = (
+    "auth: none. This release does not verify CDS clients itself; whatever reaches this address is answered. "
+    "Something in front of it has to authenticate callers."
+)
+_GC_THRESHOLD = (100_000, 50, 1_000)
+_START_SECONDS = 10.0
+
+
+def run(app: ASGIApp, settings: Settings) -> None:
+    """Serve `app` at the host and port of the settings until the process is told to stop."""
+    log.to_standard_error()
+    warn(settings)
+    freeze()
+    uvicorn.Server(_config(app, settings)).run(sockets=[_listen(settings.host, settings.port)])
+
+
+@contextmanager
+def background(app: ASGIApp, settings: Settings) -> Iterator[str]:
+    """Serve `app` from a thread of this process while the context is open; gives the base URL (port 0: a free one)."""
+    listening = _listen(settings.host, settings.port)
+    server = uvicorn.Server(_config(app, settings))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+    thread.start()
+    host, port = listening.getsockname()[:2]
+    try:
+        for _ in range(int(_START_SECONDS / 0.01)):
+            if server.started:
+                break
+            thread.join(0.01)
+        yield f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    finally:
+        server.should_exit = True
+        thread.join(_START_SECONDS)
+        listening.close()
+
+
+def warn(settings: Settings) -> None:
+    """Say loudly what is not protected."""
+    text = DEVELOPMENT_WARNING if settings.development else OPEN_WARNING
+    rule = "!" * 78
+    log.LOGGER.log(logging.WARNING, "%s\n!! %s\n%s", rule, text, rule)
+
+
+def freeze() -> None:
+    """Keep what was loaded at start out of garbage collection, and collect less often: it is never garbage."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_GC_THRESHOLD)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        listening = socket.socket(family, socket.SOCK_STREAM)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host, port))
+    except OSError as error:
+        raise AnkleCdsError(f"Cannot listen on {host}:{port} ({error.strerror}); choose another address.") from None
+    return listening
+
+
+def _config(app: ASGIApp, settings: Settings) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,  # our own line says more, and nothing about the caller's address
+        server_header=False,
+        proxy_headers=False,  # addresses are never built from what a request claims
+        ws="none",
+        lifespan="on",
+        timeout_graceful_shutdown=int(settings.request_deadline) + 1,
+    )

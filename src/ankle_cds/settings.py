@@ -1,0 +1,286 @@
+"""Site configuration: one YAML file and the environment, checked at start, refused with file and line.
+
+A site sets how the service is reached, which FHIR servers it may read, and the parameters of the logic by their CQL
+names. Every value is checked against the type the logic declares; a name the logic does not know is refused.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import uuid
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
+
+from ankle_cds.client import Base, Limits, Policy, parse_base
+from ankle_cds.errors import ContentError
+from ankle_cds.fhir import Document, read_yaml
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_PREFIX = "ANKLE_CDS_"
+_DEVELOPMENT_NAMESPACE = uuid.UUID("6f1b6f2e-6c0e-5c1e-9a55-3f6d7a3b9c10")
+_SPECIFICATION = "https://cql.hl7.org/02-authorsguide.html#parameters"
+_INTEGER_LIMIT = 2**31
+
+
+def _base_url(text: str) -> str:
+    if parse_base(text) is None:
+        raise ValueError("an http(s) URL without user, query and fragment")  # pydantic wants ValueError
+    return text.rstrip("/")
+
+
+def _origin(text: str) -> str:
+    base = parse_base(text)
+    if base is None or base.path or text.endswith("/"):
+        raise ValueError("scheme, host and port only, such as https://ehr.example.org")
+    return text
+
+
+_BaseUrl = Annotated[str, AfterValidator(_base_url)]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
+
+
+class FhirBase(_Model):
+    """A FHIR server the service may read from; `private_network` permits addresses that are not public."""
+
+    url: _BaseUrl
+    private_network: bool = False
+
+
+class Settings(_Model):
+    """Everything a site decides. Times are seconds, sizes bytes.
+
+    `mode` development permits http FHIR servers on this machine and calls without a token. `auth` none in production
+    says in so many words that something in front of the service authenticates its clients.
+    """
+
+    mode: Literal["production", "development"] = "production"
+    auth: Literal["jwt", "none"] = "jwt"
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65_535)] = 8080
+    public_base_url: _BaseUrl | None = None
+    spec_version: Literal["2.0.1", "3.0.0"] = "2.0.1"
+    fhir_servers: tuple[FhirBase, ...] = ()
+    ca_file: Path | None = None
+    cors_origins: tuple[Annotated[str, AfterValidator(_origin)], ...] = ()
+    max_body: Annotated[int, Field(ge=1_024)] = 10 * 1024 * 1024
+    max_feedback_body: Annotated[int, Field(ge=1_024)] = 256 * 1024
+    max_json_depth: Annotated[int, Field(ge=16, le=512)] = 64
+    max_in_flight: Annotated[int, Field(ge=1)] = 256
+    body_timeout: Annotated[float, Field(gt=0)] = 10.0
+    request_deadline: Annotated[float, Field(gt=0)] = 1.0
+    callback_total: Annotated[float, Field(ge=0.1, le=10)] = 0.4
+    callback_connect: Annotated[float, Field(gt=0, le=10)] = 0.15
+    callback_read: Annotated[float, Field(gt=0, le=10)] = 0.35
+    callback_parallel: Annotated[int, Field(ge=1, le=64)] = 6
+    uuid_namespace: uuid.UUID = Field(default_factory=uuid.uuid4)
+    parameters: dict[str, Any] = {}
+    _lines: dict[str, str] = PrivateAttr(default_factory=dict)
+
+    @property
+    def development(self) -> bool:
+        """Whether this is the development mode."""
+        return self.mode == "development"
+
+    def remember(self, lines: Mapping[str, str]) -> None:
+        """Keep where each parameter was written, `file:line` by name, for what is said about it later."""
+        self._lines.update(lines)
+
+    def line(self, parameter: str) -> str:
+        """Give the place a parameter was written."""
+        return self._lines.get(parameter, f"parameters.{parameter}")
+
+    def policy(self) -> Policy:
+        """Give the rule about which FHIR servers may be contacted."""
+        parsed = [(parse_base(server.url), server.private_network) for server in self.fhir_servers]
+        bases = tuple(
+            Base(base.scheme, base.host, base.port, base.path, private) for base, private in parsed if base is not None
+        )
+        return Policy(bases=bases, loopback=self.development)
+
+    def limits(self) -> Limits:
+        """Give what one hook call may cost at FHIR servers."""
+        return Limits(
+            total=self.callback_total,
+            connect=self.callback_connect,
+            read=self.callback_read,
+            parallel=self.callback_parallel,
+        )
+
+    def refuse_open_production(self) -> None:
+        """Raise ContentError where production would answer anybody without having said so."""
+        if self.mode == "production" and self.auth != "none":
+            raise ContentError(
+                "This release cannot yet verify the tokens of CDS clients (JWT comes with a later one), so in "
+                "production it starts only with `auth: none` in the configuration: write it if something in front of "
+                "the service authenticates the clients, or use --dev on a machine without patient data.",
+                spec="https://cds-hooks.hl7.org/2.0/#trusting-cds-clients",
+            )
+
+
+class Declared(Protocol):
+    """What is asked of a CQL parameter: its type as the logic declares it, such as `Integer` or `List<String>`."""
+
+    @property
+    def type(self) -> str:
+        """The CQL type."""
+        ...
+
+    @property
+    def default(self) -> Any:
+        """The default value."""
+        ...
+
+
+def load(path: Path | None = None, *, environment: Mapping[str, str] | None = None, **given: Any) -> Settings:
+    """Read the configuration file, then the environment (`ANKLE_CDS_PORT`), then `given` (the command line).
+
+    Later ones win. Without a file, defaults hold. Raises ContentError listing every bad value with file and line, or
+    with the name of the environment variable.
+    """
+    environment = os.environ if environment is None else environment
+    document = read_yaml(path) if path is not None else None
+    values: dict[str, Any] = dict(document.data) if document is not None else {}
+    wheres = {name: document.where(name) for name in values} if document is not None else {}
+    for name, text in environment.items():
+        if name.startswith(_PREFIX) and name != f"{_PREFIX}CONFIG":
+            setting = name.removeprefix(_PREFIX).lower()
+            values[setting] = _from_text(text, setting)
+            wheres[setting] = f"environment variable {name}"
+    values |= {name: value for name, value in given.items() if value is not None}
+    if values.get("mode") == "development":
+        values.setdefault("uuid_namespace", _DEVELOPMENT_NAMESPACE)
+    try:
+        settings = Settings.model_validate(_python(values))
+    except ValidationError as error:
+        raise _refusal(error, document, wheres) from None
+    if document is not None:
+        settings.remember({name: document.where("parameters", name) for name in settings.parameters})
+    return settings
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceParameter:
+    """A parameter of the same table that the service reads, not the logic; `field` is its name among card settings."""
+
+    type: str
+    field: str
+    default: Any = None
+
+
+SERVICE_PARAMETERS = {
+    "MaxCardsView": ServiceParameter("Integer", "max_cards_view"),
+    "MaxCardsOrder": ServiceParameter("Integer", "max_cards_order"),
+    "SmartLaunchUrl": ServiceParameter("String", "smart_launch_url"),
+}
+PER_CALL = frozenset({"EncounterId", "UnavailableInputs", "UserRoleCodes", "DraftOrderIds", "EvaluationSide"})
+"""CQL parameters that belong to one call; a site cannot set them."""
+
+
+def site_parameters(settings: Settings, declared: Mapping[str, Declared]) -> dict[str, Any]:
+    """Give the site's parameters as CQL values, checked against what the logic declares.
+
+    Raises ContentError for every name the logic does not declare and every value of another type, with the file and
+    line it was written on.
+    """
+    found: dict[str, Any] = {}
+    refused: list[ContentError] = []
+    for name, value in settings.parameters.items():
+        where = settings.line(name)
+        if name in PER_CALL:
+            refused.append(ContentError(f"{name} is set by each call; remove it here.", where=where))
+        elif name not in declared:
+            known = ", ".join(sorted(set(declared) - PER_CALL))
+            refused.append(ContentError(f"{name} is not a parameter of the logic; use one of {known}.", where=where))
+        else:
+            try:
+                found[name] = _cql_value(value, declared[name].type, declared[name].default)
+            except ValueError as error:
+                refused.append(ContentError(f"{name} must be {error}.", where=where, spec=_SPECIFICATION))
+    if refused:
+        raise _together(refused)
+    return found
+
+
+def _cql_value(value: Any, declared: str, default: Any) -> Any:
+    """Convert a JSON value to the Python form of a CQL value; ValueError says what the type asks for."""
+    kind = re.sub(r"\{[^}]*\}|System\.|\s", "", declared)
+    if inner := re.fullmatch(r"(?i:list)<(.+)>", kind):
+        if not isinstance(value, list):
+            raise ValueError(f"a list of {inner[1]}")  # one kind of refusal
+        return [_cql_value(item, inner[1], None) for item in value]
+    expected = {"Boolean": "true or false", "Integer": "a whole number", "Decimal": "a number", "String": "text"}
+    if kind not in expected:
+        raise ValueError(f"left to the content: a value of type {kind} cannot be written here")
+    number = isinstance(value, (int, Decimal)) and not isinstance(value, bool)
+    fits = {
+        "Boolean": isinstance(value, bool),
+        "Integer": isinstance(value, int) and number and abs(value) < _INTEGER_LIMIT,
+        "Decimal": number,
+        "String": isinstance(value, str),
+    }[kind]
+    if not fits:
+        raise ValueError(expected[kind])
+    if number and value < 0 and (default is None or default >= 0):
+        raise ValueError("zero or more")
+    return Decimal(value) if kind == "Decimal" else value
+
+
+def _from_text(text: str, setting: str) -> Any:
+    """Read an environment value: whole numbers, decimals and booleans where the setting is one, lists by comma."""
+    info = Settings.model_fields.get(setting)
+    kind = str(info.annotation) if info is not None else ""
+    if "tuple" in kind:
+        return [{"url": part} if setting == "fhir_servers" else part for part in text.split(",") if part]
+    if re.fullmatch(r"[0-9]+", text) and "str" not in kind:
+        return int(text)
+    if re.fullmatch(r"[0-9]+\.[0-9]+", text) and "float" in kind:
+        return float(text)
+    return text
+
+
+def _python(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Give strict validation the Python types that JSON has no words for."""
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        found[name] = value
+        if isinstance(value, Decimal):
+            found[name] = float(value)
+        elif isinstance(value, list):
+            found[name] = tuple(value)
+        elif name == "ca_file" and isinstance(value, str):
+            found[name] = Path(value)
+        elif name == "uuid_namespace" and isinstance(value, str) and re.fullmatch(r"[0-9a-fA-F-]{36}", value):
+            found[name] = uuid.UUID(value)
+    return found
+
+
+def _refusal(error: ValidationError, document: Document | None, wheres: Mapping[str, str]) -> ContentError:
+    refused = []
+    for item in error.errors(include_url=False, include_input=False):
+        steps = [step for step in item["loc"] if isinstance(step, int) or re.fullmatch(r"[A-Za-z_]+", step)]
+        name = str(steps[0]) if steps else ""
+        where = wheres.get(name, "the command line")
+        if document is not None and where.startswith(str(document.path)):
+            where = document.where(*steps)
+        if item["type"] == "extra_forbidden":
+            text = f"{'.'.join(map(str, steps))} is not a setting; use one of {', '.join(Settings.model_fields)}."
+        else:
+            text = f"{'.'.join(map(str, steps))}: {item['msg'].removeprefix('Value error, ')}."
+        refused.append(ContentError(text, where=where))
+    return _together(refused)
+
+
+def _together(refused: list[ContentError]) -> ContentError:
+    if len(refused) == 1:
+        return refused[0]
+    return ContentError(f"{len(refused)} settings are wrong; correct each.", causes=tuple(refused))

@@ -1,0 +1,19 @@
+"""Example stories: one folder is documentation, test, simulation input and review surface at once.
+
+    story.md        who comes, what is recorded, what the service should say and why; its head is read here
+    chart.json      the patient's record: a FHIR R4 collection Bundle
+    request.json    what the EHR posts: derived from the two above, never written by hand
+    expected.json   the exact body of the answer, reviewed against the specification
+
+    story      the dataclass, and the request derived from it
+    reading    finds and reads the folders
+    ehr        fills prefetch templates from a chart
+
+The head of `story.md` stands between two lines of `---`. Its keys are the fields of `Story`; nothing else is accepted.
+"""
+
+from ankle_cds.stories.ehr import Ehr, fill
+from ankle_cds.stories.reading import folder, read, read_all
+from ankle_cds.stories.story import OK, ExpectedCard, Story, write
+
+__all__ = ["OK", "Ehr", "ExpectedCard", "Story", "fill", "folder", "read", "read_all", "write"]

@@ -1,0 +1,81 @@
+"""An EHR in miniature: fills the prefetch templates of a CDS service from one patient's chart.
+
+https://cds-hooks.hl7.org/2.0/#prefetch-template · https://hl7.org/fhir/R4/search.html
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from ankle_cds.errors import ContentError
+from ankle_cds.fhir import Resource, bundle_entries, reference, split_reference
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_SEARCH = "https://hl7.org/fhir/R4/search.html#token"
+_TOKEN = re.compile(r"\{\{context\.([A-Za-z]+)\}\}")
+
+
+def fill(template: str, context: Mapping[str, Any]) -> str | None:
+    """Put the context into a prefetch template; None when a token has no value, so that the key is not sent."""
+    if any(token not in context for token in _TOKEN.findall(template)):
+        return None
+    return _TOKEN.sub(lambda match: str(context[match[1]]), template)
+
+
+class Ehr:
+    """A FHIR server in miniature: answers the reads and searches of prefetch templates from one chart.
+
+    Knows the search parameters patient, status, category and code; raises ContentError for any other, because a
+    parameter that is passed over gives a wider answer than was asked for.
+    """
+
+    def __init__(self, chart: Resource) -> None:
+        self._entries = [entry for entry in bundle_entries(chart) if entry.resource is not None]
+
+    def answer(self, query: str) -> Resource | None:
+        """Give the resource of `Type/id` (None where there is none) or the searchset of `Type?name=value&...`."""
+        kind, is_search, parameters = query.partition("?")
+        if not is_search:
+            found = (entry.resource for entry in self._entries if entry.resource and reference(entry.resource) == query)
+            return next(found, None)
+        wanted = [part.partition("=") for part in parameters.split("&")]
+        hits = [
+            {"fullUrl": entry.full_url, "resource": entry.resource, "search": {"mode": "match"}}
+            for entry in self._entries
+            if entry.resource is not None
+            and entry.resource["resourceType"] == kind
+            and all(_matches(entry.resource, name, value.split(",")) for name, _, value in wanted)
+        ]
+        bundle = {"resourceType": "Bundle", "type": "searchset", "total": len(hits)}
+        return bundle | ({"entry": hits} if hits else {})
+
+
+def _matches(resource: Resource, name: str, values: list[str]) -> bool:
+    match name:
+        case "patient":
+            subject = resource.get("subject") or resource.get("patient") or {}
+            named = split_reference(subject.get("reference", ""))
+            return named is not None and any(value in {named[1], "/".join(named)} for value in values)
+        case "status":
+            return resource.get("status") in values
+        case "category" | "code":
+            return any(_is_token(coding, value) for coding in _codings(resource.get(name)) for value in values)
+    raise ContentError(
+        f"The search parameter '{name}' is not known to the example EHR; add it there or leave it out of the template.",
+        spec=_SEARCH,
+    )
+
+
+def _codings(element: Any) -> Iterator[dict[str, Any]]:
+    """Yield the codings of a CodeableConcept or of a list of them."""
+    for concept in element if isinstance(element, list) else [element or {}]:
+        yield from concept.get("coding", [])
+
+
+def _is_token(coding: Mapping[str, Any], value: str) -> bool:
+    """Compare with `code` (any system) or `system|code`: https://hl7.org/fhir/R4/search.html#token."""
+    system, bar, code = value.rpartition("|")
+    return bool(coding.get("code") == code and (not bar or coding.get("system") == system))

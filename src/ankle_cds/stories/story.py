@@ -1,0 +1,136 @@
+"""One story: what its folder holds, and the hook request an EHR would post for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from uuid import NAMESPACE_URL, uuid5
+
+from ankle_cds.errors import ContentError
+from ankle_cds.fhir import Resource, read_json_file, write_json
+from ankle_cds.stories.ehr import Ehr, fill
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+    from pathlib import Path
+
+_BASE = "https://w3id.org/ankle-cds/examples"
+OK = 200
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedCard:
+    """What a reviewer expects of one card before the service has run.
+
+    `side` is left, right, both, or None where the title names none; `buttons` are the labels of the suggestions in
+    order.
+    """
+
+    recommendation: str
+    indicator: str
+    side: str | None = None
+    buttons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """One story folder.
+
+    `clock` is the time of the evaluation, with its offset. `parameters` are what the site of this story has configured.
+    Of the prefetch keys, `unavailable` come as an OperationOutcome, `omit` are left out, `empty` are sent as null.
+    `expect` are the cards in order, none where the service stays silent; `status` is the HTTP status of the answer.
+    `says` and `never_says` are words that the cards must and must not contain. `tags` name test cases of the clinical
+    specification, `statements` and `evidence` what the story leans on. `text` is the story itself, Markdown.
+    """
+
+    folder: Path
+    id: str
+    title: str
+    clock: datetime
+    hook: str
+    patient: str
+    user: str
+    encounter: str | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    unavailable: tuple[str, ...] = ()
+    omit: tuple[str, ...] = ()
+    empty: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    statements: tuple[str, ...] = ()
+    evidence: tuple[str, ...] = ()
+    status: int = OK
+    expect: tuple[ExpectedCard, ...] = ()
+    says: tuple[str, ...] = ()
+    never_says: tuple[str, ...] = ()
+    text: str = ""
+
+    @property
+    def condition(self) -> str:
+        """Name of the condition the story belongs to, which is the id of its CDS service."""
+        return self.folder.parent.name
+
+    @property
+    def request_file(self) -> Path:
+        """Where the derived request stands."""
+        return self.folder / "request.json"
+
+    @property
+    def expected_file(self) -> Path:
+        """Where the expected answer stands."""
+        return self.folder / "expected.json"
+
+    def chart(self) -> Resource:
+        """Read the patient's record: a collection Bundle."""
+        chart: Resource = read_json_file(self.folder / "chart.json")
+        return chart
+
+    def context(self) -> dict[str, Any]:
+        """Give the hook's context as the EHR sends it."""
+        context = {"userId": self.user, "patientId": self.patient}
+        return context | ({"encounterId": self.encounter} if self.encounter is not None else {})
+
+    def request(self, templates: Mapping[str, str], chart: Resource | None = None) -> dict[str, Any]:
+        """Derive the hook request an EHR would post: prefetch `templates` filled from the chart, or from another one.
+
+        https://cds-hooks.hl7.org/2.0/#http-request_1
+        """
+        context = self.context()
+        ehr = Ehr(chart or self.chart())
+        prefetch: dict[str, Any] = {}
+        for key, template in templates.items():
+            if key in self.omit:
+                continue
+            if key in self.unavailable:
+                prefetch[key] = _FAILED
+            elif key in self.empty:
+                prefetch[key] = None
+            else:
+                query = fill(template, context)
+                if query is not None:
+                    prefetch[key] = ehr.answer(query)
+        unknown = {*self.omit, *self.unavailable, *self.empty} - set(templates)
+        if unknown:
+            keys = ", ".join(sorted(unknown))
+            raise ContentError(
+                f"The story changes prefetch keys the service does not ask for ({keys}); take them out of its head.",
+                where=str(self.folder / "story.md"),
+            )
+        return {
+            "hook": self.hook,
+            "hookInstance": str(uuid5(NAMESPACE_URL, f"{_BASE}/{self.condition}/{self.id}")),
+            "context": context,
+            "prefetch": prefetch,
+        }
+
+
+_FAILED: Resource = {"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "exception"}]}
+
+
+def write(path: Path, document: Any) -> bool:
+    """Write a JSON file as people review it: indented, one final line break; tell whether anything changed."""
+    data = write_json(document, indent=2) + b"\n"
+    if path.exists() and path.read_bytes() == data:
+        return False
+    path.write_bytes(data)
+    return True
