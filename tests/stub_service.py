@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -17,7 +18,7 @@ from ankle_cds.service import background, create_app
 from ankle_cds.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import Callable, Iterator
 
 SERVICE = "posterior-ankle-impingement"
 PATH = f"/cds-services/{SERVICE}"
@@ -149,11 +150,11 @@ def seen(body: Any) -> dict[str, Any]:
     return found
 
 
-Handler = "Callable[[str, dict[str, str]], Awaitable[bytes] | bytes]"
+Answer = bytes | Awaitable[bytes] | AsyncIterator[bytes]
 
 
 @contextmanager
-def fhir_server(handle: Callable[[str, dict[str, str]], Awaitable[bytes] | bytes]) -> Iterator[str]:
+def fhir_server(handle: Callable[[str, dict[str, str]], Answer]) -> Iterator[str]:
     """Serve raw HTTP answers from another thread; `handle` gets target and headers and gives the bytes to send."""
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -161,8 +162,13 @@ def fhir_server(handle: Callable[[str, dict[str, str]], Awaitable[bytes] | bytes
             head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
             headers = dict(line.lower().split(": ", 1) for line in head[1:] if ": " in line)
             answer = handle(head[0].split(" ")[1], headers)
-            writer.write(answer if isinstance(answer, bytes) else await answer)
-            await writer.drain()
+            if isinstance(answer, AsyncIterator):
+                async for part in answer:
+                    writer.write(part)
+                    await writer.drain()
+            else:
+                writer.write(answer if isinstance(answer, bytes) else await answer)
+                await writer.drain()
         except (ConnectionError, asyncio.IncompleteReadError):
             pass
         finally:

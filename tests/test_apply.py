@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ankle_cds import elm
-from ankle_cds.apply import Subject, apply, check, facts
+from ankle_cds.apply import Subject, apply, check, facts, feature
 from ankle_cds.apply.elements import DRAFTS, TYPES
 from ankle_cds.apply.paths import resolve
 from ankle_cds.apply.values import convert
@@ -291,16 +291,24 @@ def test_reasons_show_what_decided_and_withhold_what_a_person_wrote() -> None:
     test = FakeTrace("Test", True, (FakeTrace("Rows", [], resources=("Observation/o9",)),), ("Observation/o1",))
     note = FakeTrace("Note", "fell on the stairs", (), ("Observation/o2",))
     package.program.traces["CareApplies"] = FakeTrace("CareApplies", True, (test, note))
-    feature = applied(package).reasons[1].feature(depth=2)
-    assert [(part.name, part.value) for part in feature.uses] == [("Test", True), ("Note", {"withheld": True})]
-    assert feature.uses[0].resources == ("Observation/o1", "Observation/o9")
+    shown = applied(package).reasons[1].feature(depth=2)
+    assert [(part.name, part.value) for part in shown.uses] == [("Test", True), ("Note", {"withheld": True})]
+    assert shown.uses[0].resources == ("Observation/o1",)
+    assert applied(package).reasons[1].resources == ("Observation/o1", "Observation/o2", "Observation/o9")
+
+
+def test_a_tree_that_is_cut_names_the_resources_nearest_below() -> None:
+    rows = FakeTrace("Rows", [], (FakeTrace("Side", "left", (), ("Encounter/e1",)),), ("Observation/o9",))
+    cut = feature(FakeTrace("Applies", True, (FakeTrace("Test", True, (rows,)),)), depth=2)
+    assert cut.uses[0].resources == ("Observation/o9",)
+    assert cut.uses[0].uses == ()
 
 
 def test_facts_are_what_was_read_whatever_the_day() -> None:
     read = FakeTrace("Test", True, (), ("Observation/o1",))
     today = FakeTrace("CareApplies", True, (read, FakeTrace("EpisodeStart", elm.Date(2026, 11, 22))))
     tomorrow = FakeTrace("CareApplies", True, (read, FakeTrace("EpisodeStart", elm.Date(2026, 11, 23))))
-    assert facts((today,)) == facts((tomorrow,)) == [["Test", True, ["Observation/o1"]]]
+    assert facts(today) == facts(tomorrow) == [["Test", True, ["Observation/o1"]]]
 
 
 def test_the_small_guideline_passes_the_check() -> None:

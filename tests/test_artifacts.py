@@ -128,7 +128,7 @@ class TestTheRealContent:
             expansion = value_set["expansion"]
             assert expansion["total"] == len(expansion["contains"]) == len(package.value_sets[value_set["url"]])
             assert expansion["timestamp"] == value_set["date"]
-            versioned = {item["valueUri"].partition("|")[0] for item in expansion["parameter"]}
+            versioned = {item["valueString"].partition("|")[0] for item in expansion["parameter"]}
             assert versioned == {member["system"] for member in expansion["contains"]}
 
     def test_the_manifest_lists_every_other_artifact_once(self, package: artifacts.Package) -> None:

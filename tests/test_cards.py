@@ -150,7 +150,7 @@ def test_a_single_recommendation_of_one_side_keeps_its_own_title() -> None:
 def test_joined_details_keep_each_section_once_with_the_lines_of_right_then_left() -> None:
     package = small_guideline()
     package.plan("Care")["action"][0]["cardinalityBehavior"] = "single"
-    text = "Fits.\n\n**Recorded**\n- test positive, {0}\n\n**Source**\n- a statement"
+    text = "Fits.\n\n**Recorded**\n\n- test positive, {0}\n\n**Source**\n\n- a statement"
     right = side(package, "right", CareDetail=text.format("right"))
     left = side(package, "left", CareDetail=text.format("left"))
     (card,) = cards(right, left)
@@ -158,10 +158,12 @@ def test_joined_details_keep_each_section_once_with_the_lines_of_right_then_left
         "Fits.",
         "",
         "**Recorded**",
+        "",
         "- test positive, right",
         "- test positive, left",
         "",
         "**Source**",
+        "",
         "- a statement",
     ]
     assert labels(card) == ["Press diagnosis", "Press plan", "Press drug", "Press form"]
@@ -172,34 +174,34 @@ def facts_of(side: str, count: int) -> str:
 
 
 def test_a_joined_list_keeps_ten_facts_of_both_sides_and_says_how_many_more() -> None:
-    right = f"**Recorded**\n{facts_of('right', 10)}\n- and 2 more"
-    left = f"**Recorded**\n{facts_of('left', 7)}"
+    right = f"**Recorded**\n\n{facts_of('right', 10)}\n- and 2 more"
+    left = f"**Recorded**\n\n{facts_of('left', 7)}"
     lines = join(right, left).split("\n")
-    assert lines[1:6] == facts_of("right", 5).split("\n")
-    assert lines[6:11] == facts_of("left", 5).split("\n")
-    assert lines[11:] == ["- and 9 more"]
-    assert join(f"**Recorded**\n{facts_of('right', 9)}", "**Recorded**\n- one (left)").endswith("- one (left)")
+    assert lines[2:7] == facts_of("right", 5).split("\n")
+    assert lines[7:12] == facts_of("left", 5).split("\n")
+    assert lines[12:] == ["- and 9 more"]
+    assert join(f"**Recorded**\n\n{facts_of('right', 9)}", "**Recorded**\n\n- one (left)").endswith("- one (left)")
 
 
 def test_facts_that_do_not_fit_are_counted_and_nothing_else_is_cut() -> None:
     """A rich record must not turn an emergency into an error."""
     facts = "\n".join(f"- fact {number} {'x' * 300}" for number in range(1, 11))
-    detail = f"First.\n\n**Recorded**\n{facts}\n- and 3 more\n\n**Not known**\n- a\n- b\n\n**About**\nLimits."
+    detail = f"First.\n\n**Recorded**\n\n{facts}\n- and 3 more\n\n**Not known**\n\n- a\n- b\n\n**About**\n\nLimits."
     (card,) = cards(side(small_guideline(), CareDetail=detail))
     assert len(card["detail"]) <= 2000
     assert "fact 5" in card["detail"]
-    assert card["detail"].endswith("- and 7 more\n\n**Not known**\n- a\n- b\n\n**About**\nLimits.")
+    assert card["detail"].endswith("- and 7 more\n\n**Not known**\n\n- a\n- b\n\n**About**\n\nLimits.")
     with pytest.raises(ContentError, match="2000"):
         cards(side(small_guideline(), CareDetail="x" * 2001))
 
 
 def test_a_section_only_one_side_has_keeps_its_place() -> None:
-    right = "First.\n\n**Recorded**\n- a\n\n**About**\nLimits."
-    left = "First.\n\n**Not known**\n- b\n\n**About**\nLimits.\n\nMore limits."
+    right = "First.\n\n**Recorded**\n\n- a\n\n**About**\n\nLimits."
+    left = "First.\n\n**Not known**\n\n- b\n\n**About**\n\nLimits.\n\nMore limits."
     assert join(right, left) == (
-        "First.\n\n**Not known**\n- b\n\n**Recorded**\n- a\n\n**About**\nLimits.\n\nMore limits."
+        "First.\n\n**Not known**\n\n- b\n\n**Recorded**\n\n- a\n\n**About**\n\nLimits.\n\nMore limits."
     )
-    assert join(left, right).startswith("First.\n\n**Recorded**\n- a\n\n**Not known**")
+    assert join(left, right).startswith("First.\n\n**Recorded**\n\n- a\n\n**Not known**")
     assert join(right, right) == right
 
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+
+from ankle_cds import artifacts
 from charts import (
     ANSWER,
     CT,
@@ -45,8 +47,6 @@ from charts import (
     report,
     xray,
 )
-
-from ankle_cds import artifacts
 
 R1 = "PaiRedFlagEmergency"
 R2 = "PaiUrgentWorkup"

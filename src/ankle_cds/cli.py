@@ -146,7 +146,7 @@ def _build(options: argparse.Namespace) -> int:
     console = Console(stderr=True, highlight=False)
     for package in artifacts.load_all().values():
         with console.status(f"Checking the shape of {len(package.resources)} resources"):
-            validate.check_shape(package)
+            validate.require(package)
         written = artifacts.write(package, options.out, release=options.release)
         console.print(f"{package.service_id} {package.version}: {len(written)} resources in {options.out}")
     return 0
@@ -159,7 +159,7 @@ def _validate(_options: argparse.Namespace) -> int:
     for package in artifacts.load_all().values():
         guidance.check(package)
         with console.status(f"Checking the shape of {len(package.resources)} resources"):
-            validate.check_shape(package)
+            validate.require(package)
         console.print(f"{package.service_id} {package.version}: {len(package.resources)} resources, nothing to correct")
     return 0
 

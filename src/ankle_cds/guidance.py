@@ -152,6 +152,6 @@ def _facts(applied: apply.Applied, evaluation: Any) -> Callable[[str], Any]:
     def facts(action: str) -> Any:
         computed = applied.expressions.get(action, {}).values()
         conditions = (reason.trace for reason in applied.reasons if reason.action == action)
-        return apply.facts((*conditions, *(evaluation.trace(name) for name in computed)))
+        return apply.facts(*conditions, *(evaluation.trace(name) for name in computed))
 
     return facts

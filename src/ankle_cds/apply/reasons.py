@@ -95,31 +95,26 @@ def _nearest(trace: elm.Trace) -> tuple[str, ...]:
     return ()
 
 
-def walk(trace: elm.Trace) -> Iterator[elm.Trace]:
-    """Yield a trace and everything under it, each definition once."""
+def walk(*traces: elm.Trace) -> Iterator[elm.Trace]:
+    """Yield traces and everything under them, each definition once."""
     seen: set[str] = set()
-    stack = [trace]
+    stack = list(reversed(traces))
     while stack:
         part = stack.pop()
-        if part.name in seen:
-            continue
-        seen.add(part.name)
-        yield part
-        stack.extend(reversed(part.uses))
+        if part.name not in seen:
+            seen.add(part.name)
+            yield part
+            stack.extend(reversed(part.uses))
 
 
-def facts(traces: tuple[elm.Trace, ...]) -> list[list[Any]]:
-    """List what was read from the record: name, value and resources of each definition that found any, by name.
+def facts(*traces: elm.Trace) -> list[list[Any]]:
+    """List what was read from the record: name, value and resources of each definition that met any, by name.
 
     Two evaluations on the same record give the same list on any day; anything computed from the clock alone has no
     resources and is not in it.
     """
-    found: dict[str, list[Any]] = {}
-    for trace in traces:
-        for part in walk(trace):
-            if part.resources and part.name not in found:
-                found[part.name] = [part.name, plain(part.value), sorted(set(part.resources))]
-    return [found[name] for name in sorted(found)]
+    found = [[part.name, plain(part.value), sorted(set(part.resources))] for part in walk(*traces) if part.resources]
+    return sorted(found, key=lambda fact: str(fact[0]))
 
 
 def plain(value: Any) -> Any:

@@ -124,7 +124,7 @@ def expand(source: Source, members: Members, externals: Externals) -> None:
         "timestamp": resource["date"],
         "total": len(contains),
         "parameter": [
-            {"name": "system-version", "valueUri": f"{system}|{version}"} for system, version in versions.items()
+            {"name": "system-version", "valueString": f"{system}|{version}"} for system, version in versions.items()
         ],
         "contains": contains,
     }

@@ -57,7 +57,7 @@ def write_manifest(
             {
                 "resourceType": "Parameters",
                 "id": "expansion",
-                "parameter": [{"name": "system-version", "valueUri": externals.pinned(url)} for url in systems],
+                "parameter": [{"name": "system-version", "valueCanonical": externals.pinned(url)} for url in systems],
             }
         ]
         manifest["extension"] = [

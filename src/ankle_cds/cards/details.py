@@ -59,8 +59,7 @@ def _fitting(sections: dict[str, _Section], others: dict[str, _Section]) -> str:
             )
             for heading in order
         }
-        parts = ("\n".join(part for part in (heading, section.text()) if part) for heading, section in joined.items())
-        text = "\n\n".join(parts)
+        text = "\n\n".join(part for heading, section in joined.items() for part in (heading, section.text()) if part)
         if units(text) <= LIMIT:
             break
     return text

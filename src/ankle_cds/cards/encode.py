@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ankle_cds.cards import details
 from ankle_cds.cards.checks import override_reasons
 from ankle_cds.cards.selfcheck import verify
-from ankle_cds.cards.sides import Recommendation, Side, limited, recommendations
+from ankle_cds.cards.sides import Recommendation, Side, Suggestion, limited, recommendations
 from ankle_cds.fhir import Resource, canonical_json, split_canonical, write_json
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def _card(
 ) -> dict[str, Any]:
     action = one.action
     topic = action["code"][0]["coding"][0]
-    base = [
+    name = [
         topic["code"],
         one.side,
         [side.facts(action["id"]) for side in one.sources],
@@ -78,8 +78,9 @@ def _card(
         group.get("encounter"),
         group["instantiatesCanonical"],
     ]
+    identity = uuid.uuid5(settings.uuid_namespace, canonical_json(name).decode())
     card: dict[str, Any] = {
-        "uuid": _uuid(settings, base),
+        "uuid": str(identity),
         "summary": action["title"],
         "detail": details.fit(action["description"]),
         "indicator": one.indicator,
@@ -90,15 +91,15 @@ def _card(
         },
     }
     if one.suggestions:
-        card["suggestions"] = [_suggestion(suggestion, base, settings) for suggestion in one.suggestions]
+        card["suggestions"] = [_suggestion(suggestion, identity) for suggestion in one.suggestions]
         card["selectionBehavior"] = action["selectionBehavior"]
     card["overrideReasons"] = [dict(reason) for reason in reasons]
     card["links"] = _links(one, package, settings)
     return card
 
 
-def _suggestion(suggestion: Any, base: list[Any], settings: CardSettings) -> dict[str, Any]:
-    made: dict[str, Any] = {"label": suggestion.label, "uuid": _uuid(settings, [*base, suggestion.key])}
+def _suggestion(suggestion: Suggestion, card: uuid.UUID) -> dict[str, Any]:
+    made: dict[str, Any] = {"label": suggestion.label, "uuid": str(uuid.uuid5(card, suggestion.key))}
     if suggestion.recommended:
         made["isRecommended"] = True
     made["actions"] = [
@@ -106,10 +107,6 @@ def _suggestion(suggestion: Any, base: list[Any], settings: CardSettings) -> dic
         for description, resource in suggestion.actions
     ]
     return made
-
-
-def _uuid(settings: CardSettings, name: list[Any]) -> str:
-    return str(uuid.uuid5(settings.uuid_namespace, canonical_json(name).decode()))
 
 
 def _links(one: Recommendation, package: Package, settings: CardSettings) -> list[dict[str, str]]:

@@ -153,8 +153,9 @@ def _links(card: dict[str, Any]) -> Iterator[str]:
 
 
 def _has_empty(value: Any) -> bool:
-    if isinstance(value, dict):
-        return not value or any(_has_empty(part) for part in value.values())
-    if isinstance(value, list):
-        return not value or any(_has_empty(part) for part in value)
+    if isinstance(value, (dict, list)):
+        for part in value.values() if isinstance(value, dict) else value:
+            if _has_empty(part):
+                return True
+        return not value
     return value is None or value == ""

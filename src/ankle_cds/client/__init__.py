@@ -1,6 +1,7 @@
 """FHIR REST and the rules about whom it may talk to; the only package that opens outgoing connections."""
 
 from ankle_cds.client.access import Base, Policy, parse_base
-from ankle_cds.client.rest import Answer, FhirClient, Limits, Session, get_json, post_json
+from ankle_cds.client.budget import Limits
+from ankle_cds.client.rest import Answer, FhirClient, Session, get_json, post_json
 
 __all__ = ["Answer", "Base", "FhirClient", "Limits", "Policy", "Session", "get_json", "parse_base", "post_json"]

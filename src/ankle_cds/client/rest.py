@@ -17,6 +17,7 @@ from urllib.parse import quote
 import httpx
 
 from ankle_cds.client.access import Base, Policy, is_loopback, may_connect, next_page, scope_permits
+from ankle_cds.client.budget import Breaker, Limits
 from ankle_cds.errors import RequestError, ServerError
 from ankle_cds.fhir import read_json, write_json
 
@@ -33,41 +34,6 @@ _JSON = "application/fhir+json, application/json;q=0.9"
 _OK = 200
 _UNAVAILABLE = 503
 _SERVER_ERROR = 500
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What one hook call may cost: seconds, concurrent reads, bytes per answer and in all, pages and resources."""
-
-    total: float = 0.4
-    connect: float = 0.15
-    read: float = 0.35
-    parallel: int = 6
-    response_bytes: int = 5 * 1024 * 1024
-    request_bytes: int = 20 * 1024 * 1024
-    pages: int = 10
-    resources: int = 2_000
-    breaker_failures: int = 5
-    breaker_seconds: float = 30.0
-
-
-@dataclass(slots=True)
-class _Breaker:
-    """Stops asking a server that failed several times in a row; one read may try again after a pause."""
-
-    limits: Limits
-    failures: int = 0
-    closed_until: float = 0.0
-
-    def is_open(self, now: float) -> bool:
-        return self.failures >= self.limits.breaker_failures and now < self.closed_until
-
-    def failed(self, now: float) -> None:
-        self.failures += 1
-        self.closed_until = now + self.limits.breaker_seconds
-
-    def succeeded(self) -> None:
-        self.failures = 0
 
 
 async def _resolve(host: str, port: int) -> list[str]:
@@ -99,7 +65,7 @@ class FhirClient:
         self._ca_file = ca_file
         self._tls: ssl.SSLContext | None = None
         self._pools: dict[str, httpx.AsyncClient] = {}
-        self._breakers: dict[str, _Breaker] = {}
+        self._breakers: dict[str, Breaker] = {}
 
     async def __aenter__(self) -> Self:
         """Enter the context; nothing is opened before the first read."""
@@ -149,11 +115,11 @@ class FhirClient:
             )
         return self._pools[key]
 
-    def breaker(self, base: Base) -> _Breaker | None:
+    def breaker(self, base: Base) -> Breaker | None:
         """Give the breaker of a base; None for a development server on this machine, which refuses at once."""
         if base not in self.policy.bases:
             return None
-        return self._breakers.setdefault(base.url, _Breaker(self.limits))
+        return self._breakers.setdefault(base.url, Breaker(self.limits))
 
     async def address(self, base: Base) -> str | None:
         """Resolve a host once and check what came back; the connection then goes to the address that was checked.

@@ -119,6 +119,27 @@ class Compiler:
         """Tell whether a node is a property whose type the translator did not write."""
         return isinstance(node, dict) and node.get("type") == "Property" and result_type(node) is None
 
+    def slot_of(self, node: Node) -> int | None:
+        """Give the slot of the frame a node reads, None when it is not a plain alias, let or operand."""
+        match node.get("type"):
+            case "AliasRef":
+                self.check(node)
+                return self.alias(node, node["name"])[0]
+            case "QueryLetRef":
+                self.check(node)
+                return self.let(node["name"])[0]
+            case "OperandRef":
+                self.check(node)
+                return [name for name, _ in self.unit.operands or ()].index(node["name"])
+            case _:
+                return None
+
+    def owner_type(self, node: Node) -> Type | None:
+        """Give the static type of what a property is read of."""
+        if "scope" in node:
+            return self.alias(node, node["scope"])[1]
+        return self.type_of(node["source"]) if "source" in node else None
+
     def is_null(self, node: Node) -> bool:
         """Tell whether a node is the null literal, cast or not."""
         return node["type"] == "Null" or (node["type"] == "As" and self.is_null(node["operand"]))

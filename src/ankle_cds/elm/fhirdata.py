@@ -248,15 +248,30 @@ def _system_reader(path: str, name: str) -> Reader | None:
     if convert is None:
         return None
 
-    def read(ev: Any, fhir: Fhir) -> Any:
+    def read_value(ev: Any, fhir: Fhir) -> Any:
         json = fhir.json
-        if isinstance(json, dict):
-            json = json.get(path)
-        elif path != "value":
-            json = (fhir.extra or {}).get(path)
         if isinstance(json, (dict, list)):
             raise _malformed(path, name)
         return None if json is None else convert(ev, json)
+
+    def read(ev: Any, fhir: Fhir) -> Any:
+        json = fhir.json
+        found = json.get(path) if isinstance(json, dict) else (fhir.extra or {}).get(path)
+        return None if found is None else convert(ev, found)
+
+    return read_value if path == "value" else read
+
+
+def primitive_reader(path: str, name: str) -> Reader | None:
+    """Read the value of a primitive at a path of one step, as rules mostly do, without wrapping the primitive."""
+    convert = scalar(name, path)
+    if convert is None:
+        return None
+
+    def read(ev: Any, fhir: Fhir) -> Any:
+        json = fhir.json
+        found = json.get(path) if type(json) is dict else (fhir.extra or {}).get(path)
+        return None if found is None else convert(ev, found)
 
     return read
 

@@ -53,25 +53,74 @@ def _system_property(value: Any, path: str) -> Any:
 
 def accessor(compiler: Compiler, node: Node, path: str, source: Closure, source_type: Type | None) -> Closure:
     """Compile reading a path of a source; the node's own static type says what is read at its end."""
-    *steps, last = path.split(".")
-    kind = compiler.type_of(node)
-    read = fhirdata.reader(last, kind) if kind and kind != ANY else None
+    read = _reader(compiler, node, path)
     if read is None and _may_be_fhir(source_type):
         return compiler.refuse(node, f"the property '{path}' of FHIR data without a static type")
 
     def run(ev: Any, frame: list[Any]) -> Any:
         value = source(ev, frame)
-        for step in steps:
-            value = fhirdata.step(value, step) if isinstance(value, Fhir) else _system_property(value, step)
         if value is None:
             return None
-        if isinstance(value, Fhir):
-            if read is None:
-                raise EvaluationError(f"The type of the property '{path}' is not known; cast its owner first.")
+        if read is not None and isinstance(value, Fhir):
             return read(ev, value)
-        return _system_property(value, last)
+        return _walk(ev, value, path, read)
 
     return run
+
+
+def _slot_accessor(compiler: Compiler, node: Node, path: str, slot: int, source_type: Type | None) -> Closure:
+    """Compile the same for a source that stands in the frame, as most do."""
+    read = _reader(compiler, node, path)
+    if read is None and _may_be_fhir(source_type):
+        return compiler.refuse(node, f"the property '{path}' of FHIR data without a static type")
+
+    def run(ev: Any, frame: list[Any]) -> Any:
+        value = frame[slot]
+        if value is None:
+            return None
+        if read is not None and isinstance(value, Fhir):
+            return read(ev, value)
+        return _walk(ev, value, path, read)
+
+    return run
+
+
+def _reader(compiler: Compiler, node: Node, path: str) -> fhirdata.Reader | None:
+    """Compile reading the path of a FHIR element; None when the node has no type that is read from FHIR."""
+    *steps, last = path.split(".")
+    kind = compiler.type_of(node)
+    if kind is None or kind == ANY:
+        return None
+    if len(steps) == 1 and last == "value" and isinstance(kind, Named) and kind.space == "System":
+        return fhirdata.primitive_reader(steps[0], kind.name)
+    read = fhirdata.reader(last, kind)
+    if read is None or not steps:
+        return read
+    read_last = read
+
+    def read_path(ev: Any, fhir: Fhir) -> Any:
+        owner: Fhir | None = fhir
+        for step in steps:
+            owner = None if owner is None else fhirdata.step(owner, step)
+        return None if owner is None else read_last(ev, owner)
+
+    return read_path
+
+
+def _walk(ev: Any, value: Any, path: str, read: fhirdata.Reader | None) -> Any:
+    """Read a path that starts at a system value; from the first FHIR element on its rest is read as FHIR."""
+    step, _, rest = path.partition(".")
+    if isinstance(value, Fhir):
+        raise EvaluationError(f"The type of the property '{path}' is not known; cast its owner first.")
+    found = _system_property(value, step)
+    if not rest or found is None:
+        return found
+    if isinstance(found, Fhir):
+        if read is None or "." in rest:
+            raise EvaluationError(f"The type of the property '{path}' is not known; cast its owner first.")
+        if rest != "value":
+            raise EvaluationError(f"The property '{path}' crosses from a tuple into FHIR data; cast it on the way.")
+    return _walk(ev, found, rest, read)
 
 
 def _may_be_fhir(kind: Type | None) -> bool:
@@ -84,24 +133,40 @@ def _may_be_fhir(kind: Type | None) -> bool:
 def prop(compiler: Compiler, node: Node) -> Closure:
     """Read a property of the source expression, or of the alias named by `scope`.
 
-    A source that is itself a property without a type is a step on the way: only its parts are read.
+    A source that is itself a property without a type is a step on the way: only its parts are read. So is a primitive
+    of which only the value is read.
     """
     path, owner = node["path"], node
-    while compiler.is_step(owner.get("source")):
+    while compiler.is_step(owner.get("source")) or _is_primitive_value(compiler, owner, path):
         owner = owner["source"]
         compiler.check(owner)
         path = f"{owner['path']}.{path}"
+    slot, source_type = None, None
     if "scope" in owner:
         slot, source_type = compiler.alias(owner, owner["scope"])
-
-        def scoped(_ev: Any, frame: list[Any]) -> Any:
-            return frame[slot]
-
-        source: Closure = scoped
     elif "source" in owner:
-        source, source_type = compiler.compile(owner["source"]), compiler.type_of(owner["source"])
+        slot, source_type = compiler.slot_of(owner["source"]), compiler.type_of(owner["source"])
     else:
         return compiler.refuse(node, "a property without a source")
     if isinstance(source_type, ListOf):
         return compiler.refuse(node, f"the property '{path}' of a list")
-    return accessor(compiler, node, path, source, source_type)
+    if slot is not None:
+        return _slot_accessor(compiler, node, path, slot, source_type)
+    return accessor(compiler, node, path, compiler.compile(owner["source"]), source_type)
+
+
+def _is_primitive_value(compiler: Compiler, node: Node, path: str) -> bool:
+    """Tell whether a node reads the system value of a single FHIR primitive that is itself a property."""
+    source = node.get("source")
+    if path != "value" or not isinstance(source, dict) or source.get("type") != "Property":
+        return False
+    kind, inner, outer = compiler.type_of(node), compiler.type_of(source), compiler.owner_type(source)
+    return (
+        isinstance(kind, Named)
+        and kind.space == "System"
+        and isinstance(inner, Named)
+        and inner.space == "FHIR"
+        and isinstance(outer, Named)
+        and outer.space == "FHIR"
+        and "." not in source["path"]
+    )

@@ -38,7 +38,9 @@ def run(app: ASGIApp, settings: Settings) -> None:
     log.to_standard_error()
     warn(settings)
     freeze()
-    uvicorn.Server(_config(app, settings)).run(sockets=[_listen(settings.host, settings.port)])
+    listening = _listen(settings.host, settings.port)
+    log.write("listening", host=settings.host, port=listening.getsockname()[1], path="/cds-services")
+    uvicorn.Server(_config(app, settings)).run(sockets=[listening])
 
 
 @contextmanager
