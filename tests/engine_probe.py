@@ -12,9 +12,7 @@ from ankle_cds import elm
 
 HERE = Path(__file__).parent
 PROBE = HERE / "data" / "engine-probe" / "EngineProbe.json"
-HELPERS = (
-    HERE.parent / "src/ankle_cds/content/posterior-ankle-impingement/logic/elm/FHIRHelpers.json"
-)
+HELPERS = HERE.parent / "src/ankle_cds/content/posterior-ankle-impingement/logic/elm/FHIRHelpers.json"
 SCT = "http://example.org/sct"
 LABS = "http://example.org/labs"
 PAINS = "http://example.org/ValueSet/pains"

@@ -425,6 +425,7 @@ def test_a_card_is_asked_for_decided_and_ranked_as_specified(package: Package, n
     assert top["selectionBehavior"] == rule.selection
     assert top["cardinalityBehavior"] == rule.cardinality
     assert {value["path"]: value["expression"]["expression"] for value in top["dynamicValue"]} == {
+        "prefix": f"{name}Place",
         "title": f"{name}Title",
         "description": f"{name}Detail",
     }

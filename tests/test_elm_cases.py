@@ -52,9 +52,7 @@ def test_an_unknown_operator_is_counted_as_refused() -> None:
     assert found.refused == ["a"]
 
 
-def test_the_command_prints_the_figures_as_json(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], score: cases.Score
-) -> None:
+def test_the_command_prints_the_figures_as_json(capsys: pytest.CaptureFixture[str], score: cases.Score) -> None:
     assert command.main(["cases", str(CASES), "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == score.as_json()
 

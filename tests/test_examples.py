@@ -193,6 +193,11 @@ class Variation:
         gone = self.one(tail)
         self.chart["entry"] = [entry for entry in self.chart["entry"] if entry["resource"] is not gone]
 
+    def add(self, resource: dict[str, Any]) -> None:
+        self.chart["entry"].append(
+            {"fullUrl": f"https://ehr.example.org/fhir/{reference(resource)}", "resource": resource}
+        )
+
     def days_ago(self, days: int) -> str:
         return (self.story.clock.date() - timedelta(days=days)).isoformat()
 
@@ -441,6 +446,44 @@ def test_a_red_flag_of_one_ankle_names_that_ankle_where_both_are_the_reason(
         {"fullUrl": f"https://ehr.example.org/fhir/Observation/{other['id']}", "resource": other}
     )
     assert story.cards() == [(R1, "left")]
+
+
+def test_two_ankles_with_much_recorded_still_fit_on_one_card(open_story: Callable[[str], Variation]) -> None:
+    """A dancer of sixteen who filled in the history form for both ankles: cards are limited to 2,000 characters."""
+    story = open_story("both-ankles")
+    story.person["birthDate"] = story.years_ago(16)
+    codes = "https://w3id.org/ankle-cds/CodeSystem/pai-findings"
+    recorded = {
+        "pain-location": ("behind-lateral-malleolus", "posterior-midline", "achilles-tendon"),
+        "pain-provoking-activity": ("running", "jumping", "kicking"),
+        "posterior-swelling": ("marked",),
+        "activity-exposure": ("ballet-en-pointe", "ballet-demi-pointe", "gymnastics-landing", "downhill-running"),
+    }
+    for side, sct in (("right", "24028007"), ("left", "7771000")):
+        for item, answers in recorded.items():
+            for answer in answers:
+                story.add(
+                    {
+                        "resourceType": "Observation",
+                        "id": f"{story.story.patient}-{side}-{answer}",
+                        "status": "final",
+                        "category": [{"coding": [{"code": "survey"}]}],
+                        "code": {"coding": [{"system": codes, "code": item}]},
+                        "subject": {"reference": f"Patient/{story.story.patient}"},
+                        "effectiveDateTime": story.days_ago(2),
+                        "valueCodeableConcept": {"coding": [{"system": codes, "code": answer}]},
+                        "bodySite": {"coding": [{"system": "http://snomed.info/sct", "code": sct}]},
+                    }
+                )
+    body = story.body()
+    assert [(recommendation, side) for recommendation, side, _, _ in cards(body)] == [(R3, "both")]
+    assert len(body["cards"][0]["detail"]) <= 2000
+
+
+def test_the_facts_of_one_ankle_are_never_told_of_the_other(open_story: Callable[[str], Variation]) -> None:
+    """The right ankle's test is positive and the left one's negative: "positive (both sides)" would be false."""
+    told = details(open_story("which-ankle").body())
+    assert "forced plantarflexion test: positive (both" not in told
 
 
 def test_a_resource_of_another_patient_is_never_used(open_story: Callable[[str], Variation]) -> None:

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from ankle_cds.hooks import Request
     from ankle_cds.prefetch import PatientData
 
-# The guidance is written for them; anyone else who opens a chart gets none.
-_PROFESSIONALS = ("Practitioner", "PractitionerRole")
 # Right is evaluated and shown before left.
 _SIDES = ("right", "left")
 
@@ -73,8 +71,7 @@ def respond(package: Package, request: Request, data: PatientData, settings: Set
     RequestError when required data is missing and the logic cannot do without it, ContentError when a card would break
     the contract.
     """
-    user = split_reference(request.context.user_id)
-    if user is None or user[0] not in _PROFESSIONALS:
+    if not request.context.by_professional:
         return Guidance()
     subject = apply.Subject(request.context.patient_id, request.context.encounter_id)
     given = {**settings.parameters, **request_parameters(request, data)}

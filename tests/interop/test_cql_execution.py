@@ -19,6 +19,7 @@ from toolchain import HERE, needs, node_folder, run
 from ankle_cds import artifacts, stories
 from ankle_cds.elm import values
 from ankle_cds.elm.temporal import Date, DateTime, Time
+from ankle_cds.fhir import write_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -114,7 +115,7 @@ def test_every_definition_has_the_same_value_on_cql_execution(charts: list[dict[
         for value_set in package.of_type("ValueSet")
     }
     job = {"libraries": libraries, "primary": "PaiLogic", "valueSets": members, "charts": charts}
-    theirs = json.loads(run(["node", node_folder(HERE / "cql_execution") / "run.mjs"], stdin=json.dumps(job)))
+    theirs = json.loads(run(["node", node_folder(HERE / "cql_execution") / "run.mjs"], stdin=write_json(job).decode()))
 
     compared, different = 0, []
     for chart in charts:

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from ankle_cds import elm
-from ankle_cds.artifacts import checks, dependencies, expansion, labels, libraries, logic, metadata, requirements
+from ankle_cds.artifacts import (
+    checks,
+    dependencies,
+    effective,
+    expansion,
+    labels,
+    libraries,
+    logic,
+    metadata,
+    plans,
+    requirements,
+)
 from ankle_cds.artifacts.externals import read_externals
 from ankle_cds.artifacts.findings import Findings
 from ankle_cds.artifacts.frozen import freeze
 from ankle_cds.artifacts.manifest import write_manifest
 from ankle_cds.artifacts.narrative import narrate
-from ankle_cds.artifacts.nodes import objects, values_at
+from ankle_cds.artifacts.nodes import values_at
 from ankle_cds.artifacts.package import Package
 from ankle_cds.artifacts.reading import Source, check_names, read_sources, registry
 from ankle_cds.artifacts.terminology import Terminology, check_codes
@@ -24,8 +34,6 @@ if TYPE_CHECKING:
 
     from ankle_cds.fhir import Resource
 
-_MODULE = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/library-type", "code": "module-definition"}]}
-_EFFECTIVE = "http://hl7.org/fhir/uv/crmi/StructureDefinition/crmi-effectiveDataRequirements"
 _FEATURE = "http://hl7.org/fhir/uv/cpg/StructureDefinition/cpg-featureExpression"
 _FEATURE_OF = "http://hl7.org/fhir/uv/cpg/StructureDefinition/cpg-caseFeatureOf"
 _WARNING = "http://hl7.org/fhir/StructureDefinition/valueset-warning"
@@ -74,7 +82,14 @@ class _Builder:
         self._embed_logic()
         program = self._compile()
         self.findings.raise_any(str(self.folder))
-        inputs = self._derive_requirements(program)
+        inputs = effective.derive(
+            program,
+            self.sources,
+            logics=self.logics,
+            members=self.members,
+            settings=self.document,
+            findings=self.findings,
+        )
         for source in self.sources.values():
             metadata.claim_profiles(source.resource, self.settings.get("profiles", []))
         self._complete(program)
@@ -139,9 +154,9 @@ class _Builder:
             self.labels.check_basis(self.document, names, self.findings)
 
     def _check_plans(self) -> None:
-        plans = checks.PlanChecks(self.sources, self.findings)
+        plan_checks = plans.PlanChecks(self.sources, self.findings)
         for source in self._of_type("PlanDefinition"):
-            plans.check(source)
+            plan_checks.check(source)
         checks.check_titles(self.sources, self.findings)
         checks.check_endpoint(self.sources, self.document.where(), self.findings)
         primary = self.logics.get(str(self.settings["logic"]))
@@ -181,61 +196,6 @@ class _Builder:
         self.findings.raise_any(str(self.folder))
         documents = [{"library": library.elm} for library in self.logics.values()]
         return elm.load(documents, primary=str(self.settings["logic"]), value_sets=self.members)
-
-    def _needs(self, program: elm.Program, names: set[str]) -> tuple[requirements.Need, ...]:
-        known = sorted(names & program.definitions.keys())
-        return requirements.needs(program.retrieves(known), self.members, self.logics)
-
-    def _derive_requirements(self, program: elm.Program) -> tuple[requirements.Input, ...]:
-        """Narrow the inputs to the hooks that read them; write the data requirements of plans and logic."""
-        resources = {url: source.resource for url, source in self.sources.items()}
-        by_hook = requirements.hook_expressions(resources)
-        inputs = requirements.read_inputs(self.document, self.base, self.members, self.findings)
-        inputs = requirements.assign_hooks(
-            inputs,
-            {hook: self._needs(program, names) for hook, names in by_hook.items()},
-            {hook: self._parameters_read(program, names) for hook, names in by_hook.items()},
-            self.findings,
-        )
-        for source in self._of_type("PlanDefinition"):
-            wanted = self._needs(program, requirements.expressions(source.resource, resources))
-            if wanted:
-                self._contain_requirements(source.resource, requirements.data_requirements(wanted, inputs))
-        wanted = self._needs(program, set(program.definitions))
-        if wanted:
-            logic_resource = self.sources[self.logic_url].resource
-            logic_resource["dataRequirement"] = requirements.data_requirements(wanted, inputs)
-        return inputs
-
-    def _contain_requirements(self, plan: Resource, wanted: list[Resource]) -> None:
-        library = {
-            "resourceType": "Library",
-            "id": "effective-data-requirements",
-            "status": plan["status"],
-            "type": _MODULE,
-            "dataRequirement": wanted,
-        }
-        plan["contained"] = [*plan.get("contained", []), library]
-        extension = {"url": _EFFECTIVE, "valueCanonical": "#effective-data-requirements"}
-        plan["extension"] = [*plan.get("extension", []), extension]
-
-    def _parameters_read(self, program: elm.Program, names: set[str]) -> frozenset[str]:
-        """Name the parameters of the logic that these definitions reach."""
-        reached: set[str] = set()
-        for name in names & program.definitions.keys():
-            reached |= program.closure(name)
-        return frozenset().union(*(read for name, read in self._reads.items() if name in reached))
-
-    @cached_property
-    def _reads(self) -> dict[str, frozenset[str]]:
-        """Parameters that each definition and function of any library names itself, by `Library.Name`."""
-        reads: dict[str, frozenset[str]] = {}
-        for library in self.logics.values():
-            for entry in library.defs("statements") if library.cql is not None else ():
-                name = f"{library.name}.{entry['name']}"
-                found = {str(node["name"]) for node, _ in objects(entry) if node.get("type") == "ParameterRef"}
-                reads[name] = reads.get(name, frozenset()) | found
-        return reads
 
     def _resolve(self, resources: Mapping[str, Resource]) -> dict[str, list[dependencies.Use]]:
         """Give the canonicals each resource uses; raise ContentError where one does not resolve."""
@@ -287,7 +247,7 @@ class _Builder:
         """Write into every case feature which recommendations read it."""
         reached = {}
         for url, plan in resources.items():
-            if checks.level(plan) == "eca-rule":
+            if plans.level(plan) == "eca-rule":
                 names = requirements.expressions(plan, resources) & program.definitions.keys()
                 reached[url] = frozenset().union(*(program.closure(name) for name in names))
         for source in self._of_type("StructureDefinition"):

@@ -10,8 +10,8 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from ankle_cds.artifacts.checks import HOOKS, level
 from ankle_cds.artifacts.nodes import values_at
+from ankle_cds.artifacts.plans import HOOKS, level
 from ankle_cds.fhir import split_canonical
 
 if TYPE_CHECKING:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import TYPE_CHECKING
 
 from ankle_cds.errors import ContentError
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
 
 _MAX_ARTIFACT = 1_000_000  # bytes (local policy): some servers refuse larger resources
+
+_REVIEW_SOON = 90  # days before the end of the effective period (local policy)
 
 
 def write(package: Package, out: Path, *, release: bool = False) -> list[Path]:
@@ -37,11 +40,18 @@ def write(package: Package, out: Path, *, release: bool = False) -> list[Path]:
     return list(files)
 
 
-def notices(package: Package) -> tuple[str, ...]:
-    """List what an author should know about a package though nothing is wrong with it."""
-    sizes = {url: len(write_json(resource)) for url, resource in package.resources.items()}
-    return tuple(
+def notices(package: Package, today: date) -> tuple[str, ...]:
+    """List what an author should know about a package though nothing is wrong with it: size, and review due."""
+    found = [
         f"{url} has {size} bytes; a server may refuse more than {_MAX_ARTIFACT}."
-        for url, size in sizes.items()
-        if size > _MAX_ARTIFACT
-    )
+        for url, resource in package.resources.items()
+        if (size := len(write_json(resource))) > _MAX_ARTIFACT
+    ]
+    end = package.get(package.pathway).get("effectivePeriod", {}).get("end")
+    if end is not None:
+        left = (date.fromisoformat(end) - today).days
+        if left < 0:
+            found.append(f"The content was to be reviewed by {end}; review it, then move effectivePeriod.")
+        elif left <= _REVIEW_SOON:
+            found.append(f"The content is to be reviewed by {end}, in {left} days.")
+    return tuple(found)

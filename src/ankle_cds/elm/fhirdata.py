@@ -97,12 +97,12 @@ def _decimal(value: Any) -> Decimal | None:
     return None
 
 
-def _date(_ev: Any, value: Any) -> Any:
-    return temporal.parse_date(value) if isinstance(value, str) and "T" not in value else None
+def _date(_ev: Any, value: str) -> temporal.Date | None:
+    return None if "T" in value else temporal.parse_date(value)
 
 
-def _datetime(ev: Any, value: Any) -> Any:
-    return temporal.parse_datetime(value, ev.offset) if isinstance(value, str) else None
+def _datetime(ev: Any, value: str) -> temporal.DateTime | None:
+    return temporal.parse_datetime(value, ev.offset)
 
 
 _SCALARS: Final[dict[str, Callable[[Any, Any], Any]]] = {
@@ -112,7 +112,7 @@ _SCALARS: Final[dict[str, Callable[[Any, Any], Any]]] = {
     "String": lambda _ev, value: value if isinstance(value, str) else None,
     "Date": _date,
     "DateTime": _datetime,
-    "Time": lambda _ev, value: temporal.parse_time(value) if isinstance(value, str) else None,
+    "Time": lambda _ev, value: temporal.parse_time(value),
 }
 _PARSED: Final = frozenset({"Date", "DateTime", "Time"})
 
@@ -136,13 +136,13 @@ def scalar(kind: str, path: str) -> Callable[[Any, Any], Any] | None:
         return plain
 
     def parsed(ev: Any, value: Any) -> Any:
-        key = (kind, value)
-        if key in ev.parsed:
-            return ev.parsed[key]
-        found = read(ev, value)
+        if not isinstance(value, str):
+            raise _malformed(path, kind)
+        found = ev.parsed.get((kind, value))
+        if found is None:
+            found = ev.parsed[kind, value] = read(ev, value)
         if found is None:
             raise _malformed(path, kind)
-        ev.parsed[key] = found
         return found
 
     return parsed

@@ -35,6 +35,7 @@ class Unit:
     result_type: Type | None = None
     operands: tuple[tuple[str, Type | None], ...] | None = None
     frame_size: int = 0
+    pure: bool = False  # a function whose value depends on its arguments, the parameters and the evaluation time only
     body: Closure | None = None
     uses: dict[Unit, None] = field(default_factory=dict)
     retrieves: list[Retrieve] = field(default_factory=list)
@@ -121,7 +122,7 @@ class Linker:
                 continue
             try:
                 library.read()
-            except (KeyError, TypeError, ValueError) as problem:
+            except (KeyError, TypeError, ValueError, AttributeError) as problem:
                 self.refuse(library.name, None, f"its form ({type(problem).__name__}: {problem})")
             self.libraries[library.name] = library
         for library in self.libraries.values():

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 def _chain(compiler: Compiler, node: Node, name: str) -> list[Closure]:
     """Compile `(a op b) op c` as one list, so that long rules do not nest deeply."""
     closures: list[Closure] = []
+    if len(node["operand"]) < 2:  # noqa: PLR2004  # two operands
+        compiler.refuse(node, "a call with one operand")
     for operand in node["operand"]:
         if operand.get("type") == name:
             compiler.check(operand)

@@ -214,6 +214,10 @@ def _compile(linker: Linker) -> list[Unit]:
     return [unit for _, unit in units]
 
 
+def _depends_on_nothing(unit: Unit) -> bool:
+    return unit.pure or "default" in unit.node or "parameterTypeSpecifier" in unit.node or "parameterType" in unit.node
+
+
 def _recursion(units: list[Unit]) -> list[ContentError]:
     """Find a definition that uses itself, which CQL does not allow; else make room for the deepest chain of calls."""
     depth: dict[Unit, int] = {}
@@ -224,6 +228,9 @@ def _recursion(units: list[Unit]) -> list[ContentError]:
             unit, rest = stack[-1]
             following = next(rest, None)
             if following is None:
+                unit.pure = (
+                    unit.operands is not None and not unit.retrieves and all(map(_depends_on_nothing, unit.uses))
+                )
                 depth[unit] = 1 + max((depth[used] for used in unit.uses), default=0)
                 open_units.discard(unit)
                 stack.pop()

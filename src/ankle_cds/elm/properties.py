@@ -23,6 +23,8 @@ from ankle_cds.elm.values import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ankle_cds.elm.compiler import Compiler
 
 # CQL's names of the elements of its structured types, and ours
@@ -38,8 +40,6 @@ _SYSTEM: Final[dict[type, dict[str, str]]] = {
 
 
 def _system_property(value: Any, path: str) -> Any:
-    if value is None:
-        return None
     if type(value) is dict:
         if path not in value:
             raise EvaluationError(f"A tuple has no element '{path}'.")
@@ -51,36 +51,32 @@ def _system_property(value: Any, path: str) -> Any:
     return list(found) if type(found) is tuple and path == "codes" else found
 
 
-def accessor(compiler: Compiler, node: Node, path: str, source: Closure, source_type: Type | None) -> Closure:
-    """Compile reading a path of a source; the node's own static type says what is read at its end."""
+def accessor(compiler: Compiler, node: Node, path: str, source: Closure | int, source_type: Type | None) -> Closure:
+    """Compile reading a path of a source (an expression, or the slot of the frame where most sources stand).
+
+    The node's own static type says what is read at the end of the path.
+    """
     read = _reader(compiler, node, path)
     if read is None and _may_be_fhir(source_type):
         return compiler.refuse(node, f"the property '{path}' of FHIR data without a static type")
+    walk = _walk(compiler, node, path)
+    if isinstance(source, int):
+        slot = source
+
+        def run_slot(ev: Any, frame: list[Any]) -> Any:
+            value = frame[slot]
+            if value is None:
+                return None
+            return read(ev, value) if read is not None and isinstance(value, Fhir) else walk(ev, value)
+
+        return run_slot
+    closure = source
 
     def run(ev: Any, frame: list[Any]) -> Any:
-        value = source(ev, frame)
+        value = closure(ev, frame)
         if value is None:
             return None
-        if read is not None and isinstance(value, Fhir):
-            return read(ev, value)
-        return _walk(ev, value, path, read)
-
-    return run
-
-
-def _slot_accessor(compiler: Compiler, node: Node, path: str, slot: int, source_type: Type | None) -> Closure:
-    """Compile the same for a source that stands in the frame, as most do."""
-    read = _reader(compiler, node, path)
-    if read is None and _may_be_fhir(source_type):
-        return compiler.refuse(node, f"the property '{path}' of FHIR data without a static type")
-
-    def run(ev: Any, frame: list[Any]) -> Any:
-        value = frame[slot]
-        if value is None:
-            return None
-        if read is not None and isinstance(value, Fhir):
-            return read(ev, value)
-        return _walk(ev, value, path, read)
+        return read(ev, value) if read is not None and isinstance(value, Fhir) else walk(ev, value)
 
     return run
 
@@ -107,20 +103,23 @@ def _reader(compiler: Compiler, node: Node, path: str) -> fhirdata.Reader | None
     return read_path
 
 
-def _walk(ev: Any, value: Any, path: str, read: fhirdata.Reader | None) -> Any:
-    """Read a path that starts at a system value; from the first FHIR element on its rest is read as FHIR."""
-    step, _, rest = path.partition(".")
-    if isinstance(value, Fhir):
-        raise EvaluationError(f"The type of the property '{path}' is not known; cast its owner first.")
-    found = _system_property(value, step)
-    if not rest or found is None:
-        return found
-    if isinstance(found, Fhir):
-        if read is None or "." in rest:
-            raise EvaluationError(f"The type of the property '{path}' is not known; cast its owner first.")
-        if rest != "value":
-            raise EvaluationError(f"The property '{path}' crosses from a tuple into FHIR data; cast it on the way.")
-    return _walk(ev, found, rest, read)
+def _walk(compiler: Compiler, node: Node, path: str) -> Callable[[Any, Any], Any]:
+    """Compile a path that starts at a system value; from the first FHIR element on, the rest is read as FHIR."""
+    names = path.split(".")
+    readers = [_reader(compiler, node, ".".join(names[index:])) for index in range(len(names))]
+
+    def walk(ev: Any, value: Any) -> Any:
+        for name, read in zip(names, readers, strict=True):
+            if value is None:
+                return None
+            if isinstance(value, Fhir):
+                if read is None:
+                    raise EvaluationError(f"The type of the property '{path}' is not known; cast its owner first.")
+                return read(ev, value)
+            value = _system_property(value, name)
+        return value
+
+    return walk
 
 
 def _may_be_fhir(kind: Type | None) -> bool:
@@ -150,9 +149,7 @@ def prop(compiler: Compiler, node: Node) -> Closure:
         return compiler.refuse(node, "a property without a source")
     if isinstance(source_type, ListOf):
         return compiler.refuse(node, f"the property '{path}' of a list")
-    if slot is not None:
-        return _slot_accessor(compiler, node, path, slot, source_type)
-    return accessor(compiler, node, path, compiler.compile(owner["source"]), source_type)
+    return accessor(compiler, node, path, compiler.compile(owner["source"]) if slot is None else slot, source_type)
 
 
 def _is_primitive_value(compiler: Compiler, node: Node, path: str) -> bool:

@@ -276,7 +276,7 @@ def _key(compiler: Compiler, item: Node, slot: int, row_type: Type | None) -> Cl
             return this
         case "ByColumn":
             compiler.check_part(item, item, {"type", "direction", "path"}, "sort")
-            return accessor(compiler, item, item["path"], this, row_type)
+            return accessor(compiler, item, item["path"], slot, row_type)
         case "ByExpression":
             compiler.check_part(item, item, {"type", "direction", "expression"}, "sort")
             with compiler.sorting(slot, row_type):

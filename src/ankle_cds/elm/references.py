@@ -11,7 +11,7 @@ from ankle_cds.elm.evaluation import UNSET
 from ankle_cds.elm.properties import accessor
 from ankle_cds.elm.registry import Closure, Node, form
 from ankle_cds.elm.typesystem import ListOf
-from ankle_cds.elm.values import Code
+from ankle_cds.elm.values import Code, FhirResource
 
 if TYPE_CHECKING:
     from ankle_cds.elm.compiler import Compiler
@@ -49,9 +49,16 @@ def function_ref(compiler: Compiler, node: Node) -> Closure:
         (only,) = arguments
 
         def call_one(ev: Any, frame: list[Any]) -> Any:
+            argument = only(ev, frame)
             callee = [None] * unit.frame_size
-            callee[0] = only(ev, frame)
-            return unit.body(ev, callee)  # type: ignore[misc]  # every unit has a body once the load succeeded
+            callee[0] = argument
+            if not unit.pure or type(argument) is not FhirResource:
+                return unit.body(ev, callee)  # type: ignore[misc]  # every unit has a body once the load succeeded
+            # rules ask the same of the same resource again and again
+            key = (unit.index, id(argument))
+            if key not in ev.calls:
+                ev.calls[key] = unit.body(ev, callee)  # type: ignore[misc]  # as above
+            return ev.calls[key]
 
         return call_one
 
@@ -107,7 +114,7 @@ def identifier_ref(compiler: Compiler, node: Node) -> Closure:
     if compiler.this is None:
         return compiler.refuse(node, f"the unresolved identifier '{node['name']}'")
     slot, row_type = compiler.this
-    return accessor(compiler, node, node["name"], lambda _ev, frame: frame[slot], row_type)
+    return accessor(compiler, node, node["name"], slot, row_type)
 
 
 @form("CodeRef", "name", "libraryName")

@@ -6,6 +6,8 @@ not evaluate every operand, or because it introduces names.
 
 from __future__ import annotations
 
+import inspect
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
@@ -61,8 +63,12 @@ def function(
     """
 
     def register(implementation: _F) -> _F:
+        fewest, most = _arity(implementation, precision=precision, clock=clock)
+
         def former(compiler: Compiler, node: Node) -> Closure:
             closures = compiler.operands(node, operands, optional)
+            if not fewest <= len(closures) <= most:
+                return compiler.refuse(node, f"a call with {len(closures)} operand(s)")
             call: Callable[..., Any] = implementation
             if precision:
                 unit = compiler.precision(node)
@@ -77,6 +83,15 @@ def function(
         return implementation
 
     return register
+
+
+def _arity(implementation: Callable[..., Any], *, precision: bool, clock: bool) -> tuple[int, float]:
+    """Give the fewest and most operands of an implementation; what the engine itself passes is no operand."""
+    parameters = list(inspect.signature(implementation).parameters.values())
+    if any(parameter.kind is parameter.VAR_POSITIONAL for parameter in parameters):
+        return 1, math.inf
+    passed = parameters[int(clock) : len(parameters) - int(precision)]
+    return sum(parameter.default is parameter.empty for parameter in passed), len(passed)
 
 
 def _applied(  # noqa: C901  # a closure for each number of operands, for speed

@@ -14,9 +14,10 @@ PRECISIONS: Final = ("year", "month", "day", "hour", "minute", "second", "millis
 TIME_PRECISIONS: Final = PRECISIONS[HOUR:]
 
 _DATETIME: Final = re.compile(
-    r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:T(\d\d)(?::(\d\d)(?::(\d\d)(?:\.(\d+))?)?)?(Z|[+-]\d\d:\d\d)?)?)?)?"
+    r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:T(\d\d)(?::(\d\d)(?::(\d\d)(?:\.(\d+))?)?)?(Z|[+-]\d\d:\d\d)?)?)?)?",
+    re.ASCII,
 )
-_TIME: Final = re.compile(r"T?(\d\d)(?::(\d\d)(?::(\d\d)(?:\.(\d+))?)?)?(?:Z|[+-]\d\d:\d\d)?")
+_TIME: Final = re.compile(r"T?(\d\d)(?::(\d\d)(?::(\d\d)(?:\.(\d+))?)?)?(?:Z|[+-]\d\d:\d\d)?", re.ASCII)
 _LIMITS: Final = (24, 60, 60, 1000)
 MAX_OFFSET: Final = 14 * 60
 

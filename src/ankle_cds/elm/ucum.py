@@ -90,7 +90,7 @@ _CALENDAR: Final = {
     **dict.fromkeys(("second", "seconds"), (Fraction(1), "T")),
     **dict.fromkeys(("millisecond", "milliseconds"), (Fraction(1, 1000), "T")),
 }
-_TOKEN: Final = re.compile(r"\{[^{}]*\}|[./()]|10\*|10\^|[+-]?\d+|(?:[A-Za-z%']|\[[^\[\]]*\])+")
+_TOKEN: Final = re.compile(r"\{[^{}]*\}|[./()]|10\*|10\^|[+-]?\d+|(?:[A-Za-z%']|\[[^\[\]]*\])+", re.ASCII)
 
 
 @lru_cache(maxsize=512)

@@ -94,7 +94,9 @@ def guidance_settings(packages: Mapping[str, Package], settings: Settings) -> gu
 
 
 def _guidance(packages: Mapping[str, Package], settings: Settings) -> Respond:
-    """Bind `guidance.respond` to what the site decided."""
+    """Bind `guidance.respond` to what the site decided; refuse to start with content that could not become a card."""
+    for package in packages.values():
+        guidance.check(package)
     decided = guidance_settings(packages, settings)
 
     def respond(package: Package, request: HookRequest, data: PatientData, now: datetime) -> guidance.Guidance:
