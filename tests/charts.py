@@ -5,6 +5,7 @@ Every fact is a FHIR R4 resource dated relative to TODAY, so that a boundary rea
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta, timezone
 from itertools import count
 from typing import Any
@@ -284,3 +285,16 @@ def pregnant(weeks: int | None) -> list[Resource]:
     if weeks is None:
         return [status]
     return [status, quantity("gestational-age-weeks", weeks, unit="wk", side=None, ago=0)]
+
+
+@dataclass
+class Case:
+    """One fixture: the facts on top of BASE, and what the logic must say."""
+
+    id: str
+    facts: list[Any]
+    applies: set[str]
+    phase: str
+    also: dict[str, Any] = field(default_factory=dict)
+    reasons: list[Resource] | None = None
+    parameters: dict[str, Any] = field(default_factory=dict)

@@ -162,6 +162,11 @@ def test_a_value_of_the_wrong_json_type_is_an_error_never_null(broken: dict[str,
         evaluate([patient(**broken)])["Born"]
 
 
+def test_a_list_where_one_value_belongs_is_an_error_never_null() -> None:
+    with pytest.raises(elm.MalformedValue):
+        evaluate([patient(gender=["female"])])["Gender"]
+
+
 def test_a_name_that_is_no_list_is_an_error_never_null() -> None:
     with pytest.raises(elm.MalformedValue):
         evaluate([patient(name={"given": ["Ann"]})])["First names"]

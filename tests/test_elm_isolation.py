@@ -11,12 +11,12 @@ from ankle_cds import elm
 from engine_probe import NOW, PAINS, chart, condition, documents, evaluate, kidney, patient, program
 
 SICK = [patient(), condition("c1", "ankle", onsetDateTime="2026-11-01"), kidney("o1", 12, "2026-11-01")]
-WELL = [patient(id="q", birthDate="2015-01-01"), kidney("o1", 100, "2026-11-01")]
+WELL = [patient(id="q", birthDate="2015-01-01"), kidney("o1", 100, "2026-11-01", status="amended")]
 
 
 def answers(record: list[dict[str, Any]]) -> dict[str, Any]:
     ev = evaluate(record)
-    names = ("Has pain", "Kidney below", "Age", "Pains recorded", "Kidney quantity", "Recent words")
+    names = ("Has pain", "Kidney below", "Age", "Pains recorded", "Kidney quantity", "Kidney words")
     return {name: elm.to_json(ev[name]) for name in names}
 
 
@@ -25,6 +25,7 @@ def test_the_second_patient_never_gets_the_first_ones_answer() -> None:
     assert (first["Has pain"], second["Has pain"]) == (True, False)
     assert (first["Kidney below"], second["Kidney below"]) == (True, False)
     assert (first["Age"], second["Age"]) == (18, 11)
+    assert (first["Kidney words"], second["Kidney words"]) == ("o1 final", "o1 amended")
     assert answers(SICK) == first
 
 

@@ -6,12 +6,12 @@ part of this release (advanced imaging, injection, surgery, reassessment, postop
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
 from ankle_cds import artifacts
+from cases_records import RECORD_CASES
 from charts import (
     ANSWER,
     CT,
@@ -23,6 +23,7 @@ from charts import (
     RXNORM,
     SCT,
     XRAY,
+    Case,
     Resource,
     allergy,
     concept,
@@ -92,19 +93,6 @@ def evaluate(
         flat.append(encounter())
     flat.extend([reason()] if reasons is None else reasons)
     return package.program.evaluate(flat, now=NOW, parameters={"EncounterId": "e1", **other})
-
-
-@dataclass
-class Case:
-    """One fixture: the facts on top of BASE, and what the logic must say."""
-
-    id: str
-    facts: list[Any]
-    applies: set[str]
-    phase: str
-    also: dict[str, Any] = field(default_factory=dict)
-    reasons: list[Resource] | None = None
-    parameters: dict[str, Any] = field(default_factory=dict)
 
 
 OTHER_ANKLE = pattern(side="left")
@@ -1031,7 +1019,10 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize("case", CASES, ids=[case.id for case in CASES])
+ALL_CASES = [*CASES, *RECORD_CASES]
+
+
+@pytest.mark.parametrize("case", ALL_CASES, ids=[case.id for case in ALL_CASES])
 def test_case(package: artifacts.Package, case: Case) -> None:
     """The recommendations that apply, the one phase, and the features named are exactly those of the specification."""
     evaluation = evaluate(package, case.facts, reasons=case.reasons, **case.parameters)
@@ -1041,7 +1032,7 @@ def test_case(package: artifacts.Package, case: Case) -> None:
     assert {name: evaluation[name] for name in case.also} == case.also
 
 
-@pytest.mark.parametrize("case", CASES, ids=[case.id for case in CASES])
+@pytest.mark.parametrize("case", ALL_CASES, ids=[case.id for case in ALL_CASES])
 def test_words(package: artifacts.Package, case: Case) -> None:
     """Every card that applies has a summary and a detail within the limits, and never a forbidden word."""
     evaluation = evaluate(package, case.facts, reasons=case.reasons, **case.parameters)

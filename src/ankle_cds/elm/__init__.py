@@ -28,7 +28,8 @@ from ankle_cds.elm import (  # noqa: F401 - importing a family puts its operator
 from ankle_cds.elm.evaluation import Evaluation, Trace
 from ankle_cds.elm.faults import EvaluationError, MalformedValue
 from ankle_cds.elm.jsonform import to_json
-from ankle_cds.elm.program import Definition, Parameter, Program, load
+from ankle_cds.elm.loading import load
+from ankle_cds.elm.program import Definition, Parameter, Program
 from ankle_cds.elm.retrieve import Retrieve
 from ankle_cds.elm.temporal import Date, DateTime, Time
 from ankle_cds.elm.values import (

@@ -15,7 +15,7 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any, Final
 
 from ankle_cds.elm.faults import EvaluationError
-from ankle_cds.elm.program import load
+from ankle_cds.elm.loading import load
 from ankle_cds.elm.quantity import STEP, WIDE
 from ankle_cds.elm.values import Interval, Quantity, Uncertainty
 from ankle_cds.errors import ContentError

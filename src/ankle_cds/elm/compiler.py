@@ -40,6 +40,7 @@ class Compiler:
         self._lets: list[dict[str, tuple[int, Type | None]]] = [{}]
         self._this: list[tuple[int, Type | None]] = []
         self._recorded = True
+        self._depth = 0
 
     # ------------------------------------------------------------ nodes
 
@@ -57,6 +58,8 @@ class Compiler:
         if not isinstance(node, dict) or not isinstance(node.get("type"), str):
             return self.refuse({}, "a node without a type")
         outer, self.locator = self.locator, node.get("locator", self.locator)
+        self._depth += 1
+        self.unit.depth = max(self.unit.depth, self._depth)
         try:
             operator = OPERATORS.get(node["type"])
             if operator is None:
@@ -67,6 +70,7 @@ class Compiler:
         except (KeyError, IndexError, ValueError, TypeError, AttributeError) as problem:
             return self.refuse(node, f"its form ({type(problem).__name__}: {problem})")
         finally:
+            self._depth -= 1
             self.locator = outer
             self._recorded = True
 

@@ -12,8 +12,8 @@ from ankle_cds.elm.values import Code, CodeSystem, Concept, Fhir, Interval, Quan
 def to_json(value: Any) -> Any:  # noqa: PLR0911  # one return for each kind of value
     """Give the JSON form: dates and times as `Date(...)`'s ISO 8601 text, Decimals as numbers, structures as objects.
 
-    A FHIR element gives its own JSON; null parts of a structure are left out. A Decimal that a float cannot hold
-    exactly to 8 places stays a `Decimal`.
+    A FHIR element gives its own JSON; parts of a code or quantity that are null are left out. Raises TypeError for what
+    is no CQL value.
     """
     if value is None or isinstance(value, (bool, str)):
         return value

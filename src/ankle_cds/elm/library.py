@@ -35,6 +35,7 @@ class Unit:
     result_type: Type | None = None
     operands: tuple[tuple[str, Type | None], ...] | None = None
     frame_size: int = 0
+    depth: int = 0  # how deeply its expression nests
     pure: bool = False  # a function whose value depends on its arguments, the parameters and the evaluation time only
     body: Closure | None = None
     uses: dict[Unit, None] = field(default_factory=dict)

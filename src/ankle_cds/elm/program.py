@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
-import itertools
-import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from ankle_cds.elm.compiler import Compiler
 from ankle_cds.elm.evaluation import Evaluation
 from ankle_cds.elm.faults import EvaluationError
-from ankle_cds.elm.library import SPEC, Library, Linker, Unit, refusal
-from ankle_cds.elm.references import constant
 from ankle_cds.elm.typesystem import ANY, Named, tester
-from ankle_cds.errors import ContentError
 
 if TYPE_CHECKING:
+    from ankle_cds.elm.library import Library, Linker, Unit
     from ankle_cds.elm.retrieve import Retrieve
 
 ValueSets = Mapping[str, Iterable[tuple[str | None, str | None]]]
@@ -102,13 +97,13 @@ class Program:
         """Give every `Library.Definition` that a definition may ask for, itself included, through functions too."""
         return frozenset(
             unit.qualified
-            for unit in _reachable([self.unit(name)])
+            for unit in reachable([self.unit(name)])
             if unit.operands is None and unit.index not in self._parameters
         )
 
     def retrieves(self, names: Iterable[str]) -> tuple[Retrieve, ...]:
         """Give every retrieve that definitions may make, each once, sorted by type, library and place."""
-        found = {retrieve for unit in _reachable(map(self.unit, names)) for retrieve in unit.retrieves}
+        found = {retrieve for unit in reachable(map(self.unit, names)) for retrieve in unit.retrieves}
         return tuple(
             sorted(found, key=lambda r: (r.resource_type, r.library, r.definition, r.locator or "", str(r.value_set)))
         )
@@ -153,34 +148,8 @@ def _argument(unit: Unit, value: Any) -> Any:
     return value
 
 
-def load(
-    libraries: Iterable[Mapping[str, Any]], *, primary: str | None = None, value_sets: ValueSets | None = None
-) -> Program:
-    """Compile ELM libraries (parsed JSON of the translator, with result types and locators) into a program.
-
-    `primary` names the library whose definitions are asked for; it may be left out when there is one library only.
-    `value_sets` maps the canonical of a value set to its codes as (system, code). Raises one `ContentError` whose
-    `causes` name every operator, reference or declaration that this engine cannot execute, with library and locator:
-    all those in the primary library and in what it can reach. Definitions and functions of other libraries that it
-    cannot reach are not executed, and not judged (FHIRHelpers declares external functions).
-    """
-    linker = Linker(list(libraries), {url: frozenset(codes) for url, codes in (value_sets or {}).items()})
-    if primary is None and len(linker.libraries) == 1:
-        (primary,) = linker.libraries
-    library = linker.libraries.get(primary or "")
-    if library is None:
-        raise ContentError(f"The primary library '{primary}' is not among the libraries given.", spec=SPEC)
-    units = _compile(linker)
-    roots = [*library.parameters.values(), *library.definitions.values(), *itertools.chain(*library.functions.values())]
-    reachable = _reachable(roots)
-    faults = [*linker.faults, *(fault for unit in units if unit in reachable for fault in unit.faults)]
-    faults = faults or _recursion(units)
-    if faults:
-        raise ContentError(f"The logic cannot be executed: {len(faults)} finding(s).", spec=SPEC, causes=tuple(faults))
-    return Program(linker, library, units)
-
-
-def _reachable(roots: Iterable[Unit]) -> dict[Unit, None]:
+def reachable(roots: Iterable[Unit]) -> dict[Unit, None]:
+    """Give the units that some units may ask for, themselves included."""
     found: dict[Unit, None] = {}
     pending = list(roots)
     while pending:
@@ -189,62 +158,3 @@ def _reachable(roots: Iterable[Unit]) -> dict[Unit, None]:
             found[unit] = None
             pending.extend(unit.uses)
     return found
-
-
-def _compile(linker: Linker) -> list[Unit]:
-    """Give every unit its index, then compile every body."""
-    units: list[tuple[Library, Unit]] = []
-    for library in linker.libraries.values():
-        functions = (unit for overloads in library.functions.values() for unit in overloads)
-        for unit in (*library.parameters.values(), *library.definitions.values(), *functions):
-            unit.index = len(units)
-            units.append((library, unit))
-    for library, unit in units:
-        unit.frame_size = len(unit.operands or ())
-        compiler = Compiler(linker, library, unit)
-        expression = unit.node.get("default" if unit in library.parameters.values() else "expression")
-        if unit.node.get("external"):
-            compiler.refuse({}, "an external function")
-        elif expression is None and unit.name in library.parameters:
-            unit.body = constant(None)
-        else:
-            unit.body = compiler.compile(expression)
-        if unit.retrieves and unit.node.get("context") == "Unfiltered" and unit.operands is None:
-            compiler.refuse({"type": "Retrieve"}, "a retrieve outside the Patient context")
-    return [unit for _, unit in units]
-
-
-def _depends_on_nothing(unit: Unit) -> bool:
-    return unit.pure or "default" in unit.node or "parameterTypeSpecifier" in unit.node or "parameterType" in unit.node
-
-
-def _recursion(units: list[Unit]) -> list[ContentError]:
-    """Find a definition that uses itself, which CQL does not allow; else make room for the deepest chain of calls."""
-    depth: dict[Unit, int] = {}
-    for root in units:
-        stack: list[tuple[Unit, Iterator[Unit]]] = [(root, iter(root.uses))] if root not in depth else []
-        open_units = {root}
-        while stack:
-            unit, rest = stack[-1]
-            following = next(rest, None)
-            if following is None:
-                unit.pure = (
-                    unit.operands is not None and not unit.retrieves and all(map(_depends_on_nothing, unit.uses))
-                )
-                depth[unit] = 1 + max((depth[used] for used in unit.uses), default=0)
-                open_units.discard(unit)
-                stack.pop()
-            elif following in open_units:
-                what = f"the recursion through {following.qualified}"
-                return [refusal(unit.library, unit.name, unit.locator, None, what)]
-            elif following not in depth:
-                open_units.add(following)
-                stack.append((following, iter(following.uses)))
-    needed = max(depth.values(), default=0) * _FRAMES_PER_UNIT + _FRAMES_OF_CALLER
-    # closures call closures: Python counts each as a frame, and its default limit is for programs that do not
-    sys.setrecursionlimit(max(sys.getrecursionlimit(), needed))
-    return []
-
-
-_FRAMES_PER_UNIT: Final = 60
-_FRAMES_OF_CALLER: Final = 500
