@@ -6,15 +6,21 @@ missing, and `expected.txt`: lines the message must contain. Places (`file:line`
 
 from __future__ import annotations
 
+import contextlib
+import json
 import re
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import ankle_cds
-from ankle_cds import artifacts, validate
+from ankle_cds import artifacts, fhir, validate
 from ankle_cds.errors import ContentError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 BROKEN = Path(__file__).parent / "broken"
 MISTAKES = sorted(path.name for path in BROKEN.iterdir() if path.is_dir() and path.name != "_base")
@@ -58,6 +64,36 @@ def test_a_mistake_is_refused_with_file_and_line(mistake: str, tmp_path: Path) -
         assert line in message
     named = set(re.findall(r"at {3}(\S+:\d+)$", message, re.MULTILINE))
     assert named == {line for line in expected if re.fullmatch(r"\S+:\d+", line)}
+
+
+def mutants(folder: Path) -> list[tuple[Path, str]]:
+    """Every file of the content with one element replaced by something of another shape, or taken away."""
+
+    def changed(node: Any) -> Iterator[Any]:
+        steps = list(node.items() if isinstance(node, dict) else enumerate(node))
+        for step, inner in steps:
+            rest = {key: value for key, value in steps if key != step}
+            replacements = ["x", 5, True, ["x"], {"x": 1}, [{"x": 1}]]
+            deeper = list(changed(inner)) if isinstance(inner, (dict, list)) else []
+            for new in [*replacements, *deeper]:
+                whole = {key: new if key == step else value for key, value in steps}
+                yield whole if isinstance(node, dict) else list(whole.values())
+            yield rest if isinstance(node, dict) else list(rest.values())
+
+    paths = sorted([*folder.glob("**/*.yaml"), *(folder.parent / "profiles").glob("*.yaml")])
+    return [(path, json.dumps(new)) for path in paths for new in changed(fhir.read_yaml(path).data)]
+
+
+def test_no_wrong_shape_is_a_crash(tmp_path: Path) -> None:
+    """Whatever stands where something else should, the author reads a sentence, not a Python traceback."""
+    folder = content(tmp_path)
+    every = mutants(folder)
+    for path, text in every[:: len(every) // 80]:
+        original = path.read_text()
+        path.write_text(text)
+        with contextlib.suppress(ContentError):
+            artifacts.load(folder, profiles=tmp_path / "profiles")
+        path.write_text(original)
 
 
 def test_every_mistake_of_a_folder_is_listed_in_one_run(tmp_path: Path) -> None:

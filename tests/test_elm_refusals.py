@@ -180,3 +180,15 @@ def test_ambiguous_overloads_are_refused() -> None:
     assert "ambiguous" in str(refused(definition(call), *functions))
     typed = {**call, "signature": [{"type": "NamedTypeSpecifier", "name": f"{SYSTEM}String"}]}
     assert elm.load([library(definition(typed), *functions)]).evaluate([], now=NOW)["D"] == 1
+
+
+def test_one_parameter_name_with_two_types_is_refused() -> None:
+    def with_parameter(name: str, kind: str) -> dict[str, Any]:
+        parameters = {"def": [{"name": "Days", "parameterType": f"{SYSTEM}{kind}"}]}
+        made = library(definition(ONE), parameters=parameters)
+        made["library"]["identifier"]["id"] = name
+        return made
+
+    with pytest.raises(ContentError, match="second parameter 'Days'"):
+        elm.load([with_parameter("A", "Integer"), with_parameter("B", "String")], primary="A")
+    assert elm.load([with_parameter("A", "Integer"), with_parameter("B", "Integer")], primary="A").parameters

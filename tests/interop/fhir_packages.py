@@ -65,9 +65,9 @@ def definitions_folder() -> Path:
     return Path(named) if named else PROJECT.parent / "shared" / "conformance" / "packages"
 
 
-def missing_definitions() -> list[Path]:
-    """Return the definition packages that are not there."""
-    return [path for package in FROM_FILES if not (path := _definitions_file(package)).is_file()]
+def definitions() -> list[Path]:
+    """Return the definition packages that must stand there."""
+    return [_definitions_file(package) for package in FROM_FILES]
 
 
 def key() -> str:

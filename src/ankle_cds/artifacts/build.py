@@ -26,6 +26,7 @@ from ankle_cds.artifacts.narrative import narrate
 from ankle_cds.artifacts.nodes import values_at
 from ankle_cds.artifacts.package import Package
 from ankle_cds.artifacts.reading import Source, check_names, read_sources, registry
+from ankle_cds.artifacts.shapes import PACKAGE
 from ankle_cds.artifacts.terminology import Terminology, check_codes
 
 if TYPE_CHECKING:
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
 _FEATURE = "http://hl7.org/fhir/uv/cpg/StructureDefinition/cpg-featureExpression"
 _FEATURE_OF = "http://hl7.org/fhir/uv/cpg/StructureDefinition/cpg-caseFeatureOf"
 _WARNING = "http://hl7.org/fhir/StructureDefinition/valueset-warning"
-_SETTINGS = ("id", "canonicalBase", "version", "prefix", "logic", "manifest", "metadata", "parameters", "inputs")
 
 
 def build(folder: Path, profiles: Path) -> Package:
@@ -51,19 +51,16 @@ class _Builder:
     def __init__(self, folder: Path, profiles: Path) -> None:
         self.folder = folder
         self.findings = Findings()
-        document = registry(folder / "package.yaml", self.findings)
+        document = registry(folder / "package.yaml", PACKAGE, self.findings)
         if document is None:
             self.findings.raise_any(str(folder))
             raise AssertionError  # a file that could not be read is a finding
         self.document = document
         self.settings = document.data
-        for name in _SETTINGS:
-            if name not in self.settings:
-                self.findings.refuse(f"`{name}` is missing; add it.", document.where())
-        self.findings.raise_any(str(folder))
         self.base = str(self.settings["canonicalBase"])
         self.externals = read_externals(folder / "externals.yaml", self.findings)
         read = read_sources(folder, profiles, str(self.settings["prefix"]), self.findings)
+        self.findings.raise_any(str(folder))
         for source in read:
             check_names(source, str(self.settings["prefix"]), self.findings)
             metadata.merge(source, self.settings)
@@ -135,10 +132,7 @@ class _Builder:
     def _check_labels(self) -> None:
         evidence = labels.read_evidence(self.folder / "evidence.yaml", self.findings)
         url = f"{self.base}/CodeSystem/{self.settings.get('statements')}"
-        statements = {
-            code: concept.displays[0] if concept.displays else code
-            for code, concept in self.terminology.concepts.get(url, {}).items()
-        }
+        statements = {code: concept.displays[0] for code, concept in self.terminology.concepts.get(url, {}).items()}
         extension = f"{self.base}/StructureDefinition/{self.settings.get('statements')}"
         self.labels = labels.Labels(statements, evidence, extension)
         for source in self.sources.values():

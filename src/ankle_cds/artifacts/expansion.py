@@ -63,6 +63,11 @@ class Expander:
             for canonical in include.get("valueSet", []):
                 url, _ = split_canonical(canonical)
                 parts.append(self.members(url) if url in self._sets else {})
+            if not parts:
+                self._findings.refuse(
+                    "Name a code system or value sets here.", source.where("compose", name, index), _COMPOSE
+                )
+                continue
             # Several conditions in one include all have to hold.
             yield {key: display for key, display in parts[0].items() if all(key in part for part in parts)}
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ankle_cds.artifacts.reading import registry
+from ankle_cds.artifacts.shapes import EXTERNALS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,7 +37,7 @@ class Externals:
 
 def read_externals(path: Path, findings: Findings) -> Externals:
     """Read `externals.yaml`: groups of canonicals with one base and version, code systems, and CQL libraries."""
-    document = registry(path, findings)
+    document = registry(path, EXTERNALS, findings)
     data = document.data if document else {}
     externals = Externals()
     for group in data.get("packages", []):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ankle_cds.artifacts.nodes import objects
 from ankle_cds.artifacts.reading import registry
+from ankle_cds.artifacts.shapes import EVIDENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -88,16 +89,13 @@ class Labels:
 
 
 def read_evidence(path: Path, findings: Findings) -> set[str]:
-    """Give the ids of the evidence registry; a finding where a record has none or repeats one."""
-    document = registry(path, findings)
+    """Give the ids of the evidence registry; a finding where two records have the same."""
+    document = registry(path, EVIDENCE, findings)
     ids: set[str] = set()
     if document is None:
         return ids
-    for index, record in enumerate(document.data.get("evidence", [])):
-        identity = record.get("id") if isinstance(record, dict) else None
-        if not isinstance(identity, str) or identity in ids:
-            where = document.where("evidence", index)
-            findings.refuse("The record has no id of its own; give it one.", where)
-            continue
-        ids.add(identity)
+    for index, record in enumerate(document.data["evidence"]):
+        if record["id"] in ids:
+            findings.refuse(f"{record['id']} stands twice; remove one.", document.where("evidence", index))
+        ids.add(record["id"])
     return ids

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ankle_cds.artifacts.nodes import objects
+from ankle_cds.artifacts.shapes import conforms, is_resource_shaped
 from ankle_cds.errors import ContentError
 from ankle_cds.fhir import Document, read_yaml
 
@@ -15,42 +15,12 @@ if TYPE_CHECKING:
 
     from ankle_cds.artifacts.findings import Findings
     from ankle_cds.artifacts.nodes import Location
+    from ankle_cds.artifacts.shapes import Shape
     from ankle_cds.fhir import Resource
 
 _RESOURCE = "https://hl7.org/fhir/R4/resource.html"
-_JSON = "https://hl7.org/fhir/R4/json.html"
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 _PASCAL = re.compile(r"[A-Z][A-Za-z0-9]*")
-# Elements that are lists of objects, and elements that are objects, wherever they occur in the types authored here.
-_LISTS = frozenset(
-    {
-        *(
-            "action",
-            "coding",
-            "concept",
-            "condition",
-            "contained",
-            "documentation",
-            "dynamicValue",
-            "exclude",
-            "extension",
-        ),
-        *(
-            "filter",
-            "group",
-            "include",
-            "input",
-            "item",
-            "output",
-            "parameter",
-            "relatedArtifact",
-            "trigger",
-            "useContext",
-        ),
-    }
-)
-_OBJECTS = frozenset({"compose", "differential", "expression", "meta", "valueExpression", "valueCodeableConcept"})
-_TEXTS = frozenset({"id", "url", "system", "display", "title", "path", "definitionCanonical", "reference", "language"})
 _KEBAB = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)+")
 
 
@@ -135,13 +105,14 @@ def check_names(source: Source, prefix: str, findings: Findings) -> None:
         )
 
 
-def registry(path: Path, findings: Findings) -> Document | None:
-    """Read a data file that is not a resource; None and findings where it cannot be read."""
+def registry(path: Path, shape: Shape, findings: Findings) -> Document | None:
+    """Read a data file that is not a resource; None and findings where it cannot be read or has another shape."""
     try:
-        return read_yaml(path)
+        document = read_yaml(path)
     except ContentError as error:
         findings.take(error)
         return None
+    return document if conforms(document, shape, findings) else None
 
 
 def _identified(document: Document, findings: Findings) -> bool:
@@ -164,20 +135,4 @@ def _identified(document: Document, findings: Findings) -> bool:
             document.where("id"),
             _RESOURCE,
         )
-    for node, location in objects(data):
-        for name, value in node.items():
-            shape = _shape_of(name, value, top=not location)
-            if shape:
-                findings.refuse(f"`{name}` is {shape}; write it so.", document.where(*location, name), _JSON)
-    return len(findings.items) == known
-
-
-def _shape_of(name: str, value: Any, *, top: bool) -> str | None:
-    """Name the shape an element must have, None where it has it or where FHIR's models are needed to tell."""
-    if name in _LISTS and not (isinstance(value, list) and all(isinstance(item, dict) for item in value)):
-        return "a list of mappings"
-    if name in _OBJECTS and not isinstance(value, dict) and not (name == "expression" and isinstance(value, str)):
-        return "a mapping"
-    if name in _TEXTS and not isinstance(value, str) and (top or not isinstance(value, (dict, list))):
-        return "text (in quotes where it looks like a number)"
-    return None
+    return len(findings.items) == known and is_resource_shaped(document, findings)

@@ -118,10 +118,6 @@ def read_inputs(
     inputs = []
     for index, row in enumerate(settings.data["inputs"]):
         where = settings.where("inputs", index)
-        missing = [name for name in ("key", "resourceType", "pattern") if not isinstance(row.get(name), str)]
-        if missing:
-            findings.refuse(f"The input has no {missing[0]}; add it.", where)
-            continue
         codes = _codes(row.get("codes"), base, members, where, findings)
         listed = ",".join(f"{system}|{code}" for system, code in sorted(codes or ()))
         pattern = row["pattern"].replace("{codes}", listed)

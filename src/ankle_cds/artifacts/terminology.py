@@ -26,7 +26,10 @@ _COLUMNS = ("concept_key", "system", "code", "display", "status", "evidence", "n
 
 @dataclass(frozen=True, slots=True)
 class Concept:
-    """A code that may be used (`status` verified) or is known to be wrong; `displays` holds every accepted one."""
+    """A code that may be used (`status` verified) or is known to be wrong; `displays` holds every accepted one.
+
+    The first is the one to show; where the code system gives none, it is the code itself.
+    """
 
     code: str
     displays: tuple[str, ...]
@@ -50,7 +53,7 @@ class Terminology:
         for concept, parent in _nested(resource.get("concept", []), None):
             designations = [item.get("value") for item in concept.get("designation", [])]
             displays = tuple(text for text in [concept.get("display"), *designations] if isinstance(text, str))
-            concepts[concept["code"]] = Concept(concept["code"], displays)
+            concepts[concept["code"]] = Concept(concept["code"], displays or (concept["code"],))
             if parent is not None:
                 children.setdefault(parent, []).append(concept["code"])
         self.concepts[resource["url"]] = concepts

@@ -126,8 +126,12 @@ class Linker:
             except (KeyError, TypeError, ValueError, AttributeError) as problem:
                 self.refuse(library.name, None, f"its form ({type(problem).__name__}: {problem})")
             self.libraries[library.name] = library
+        parameters: dict[str, Unit] = {}
         for library in self.libraries.values():
             self._check(library)
+            for name, unit in library.parameters.items():
+                if parameters.setdefault(name, unit).result_type != unit.result_type:
+                    self.refuse(library.name, unit.locator, f"a second parameter '{name}' of another type")
 
     def refuse(self, library: str, locator: str | None, what: str) -> None:
         """Note one finding about a library as a whole."""
