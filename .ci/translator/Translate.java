@@ -81,7 +81,7 @@ public final class Translate {
     private static CqlCompilerOptions options() {
         return new CqlCompilerOptions(
                         CqlCompilerException.ErrorSeverity.Info,
-                        SignatureLevel.All,
+                        SignatureLevel.Overloads,
                         Options.EnableLocators,
                         Options.EnableResultTypes,
                         Options.DisableListDemotion,

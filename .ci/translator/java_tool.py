@@ -61,7 +61,8 @@ def classpath(folder: Path, main: str) -> str:
                     str(sources[1]),
                 ]
             )
-            made.rename(ready)
+            with contextlib.suppress(FileExistsError, NotADirectoryError) if ready.exists() else contextlib.nullcontext():
+                made.rename(ready)
     return f"{ready / 'classes'}{os.pathsep}{ready / 'lib'}/*"
 
 
