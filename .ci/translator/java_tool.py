@@ -49,20 +49,13 @@ def classpath(folder: Path, main: str) -> str:
             (made / "classes").mkdir(parents=True)
             goal = ["dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={made / 'lib'}"]
             run(["mvn", "-q", "-B", "-f", str(sources[0]), *goal])
-            run(
-                [
-                    "javac",
-                    "-encoding",
-                    "UTF-8",
-                    "-cp",
-                    f"{made / 'lib'}/*",
-                    "-d",
-                    str(made / "classes"),
-                    str(sources[1]),
-                ]
-            )
-            with contextlib.suppress(FileExistsError, NotADirectoryError) if ready.exists() else contextlib.nullcontext():
+            compiler = ["javac", "-encoding", "UTF-8", "-cp", f"{made / 'lib'}/*", "-d", str(made / "classes")]
+            run([*compiler, str(sources[1])])
+            try:
                 made.rename(ready)
+            except OSError:
+                if not ready.exists():  # else another process made it meanwhile
+                    raise
     return f"{ready / 'classes'}{os.pathsep}{ready / 'lib'}/*"
 
 

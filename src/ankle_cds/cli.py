@@ -84,7 +84,9 @@ def parser() -> argparse.ArgumentParser:
     explain.add_argument("chart", type=Path, metavar="CHART.json", help="a FHIR R4 Bundle of one patient")
     explain.add_argument("--hook", default="encounter-start", help="hook that is fired (default encounter-start)")
     explain.add_argument(
-        "--encounter", metavar="ID", help="the encounter that is opened (default: the only one there is)"
+        "--encounter",
+        metavar="ID",
+        help="the encounter that is opened (default: the only one, or the only one in progress)",
     )
     explain.add_argument("--clock", type=_moment, metavar="TIME", help="evaluate as if it were TIME (default: now)")
     explain.add_argument("--config", type=Path, metavar="FILE", help="site configuration (YAML)")
@@ -122,12 +124,12 @@ def _serve(options: argparse.Namespace) -> int:
 
 
 def _explain(options: argparse.Namespace) -> int:
-    from ankle_cds import artifacts, explain, guidance, hooks, prefetch, stories  # noqa: PLC0415  # as above
+    from ankle_cds import artifacts, explain, guidance, hooks, prefetch  # noqa: PLC0415  # as above
     from ankle_cds.service import guidance_settings  # noqa: PLC0415  # as above
 
     chart = read_json_file(options.chart)
     package = _offering(artifacts.load_all(), options.hook)
-    body = _request(chart, options, stories.Ehr(chart), prefetch.templates(package, options.hook))
+    body = _request(chart, options, prefetch.templates(package, options.hook))
     request = hooks.read_request(body)
     data = asyncio.run(prefetch.gather(request, package, None))
     settings = guidance_settings({package.service_id: package}, _settings(options, mode="development"))
@@ -153,11 +155,10 @@ def _build(options: argparse.Namespace) -> int:
 
 
 def _validate(_options: argparse.Namespace) -> int:
-    from ankle_cds import artifacts, guidance, validate  # noqa: PLC0415  # as above
+    from ankle_cds import artifacts, validate  # noqa: PLC0415  # as above
 
     console = Console(highlight=False)
     for package in artifacts.load_all().values():
-        guidance.check(package)
         with console.status(f"Checking the shape of {len(package.resources)} resources"):
             validate.require(package)
         console.print(f"{package.service_id} {package.version}: {len(package.resources)} resources, nothing to correct")
@@ -180,36 +181,37 @@ def _offering(packages: dict[str, Package], hook: str) -> Package:
     raise AnkleCdsError(f"No guideline answers this hook; use one of {', '.join(known)}.", where=hook)
 
 
-def _request(chart: Any, options: argparse.Namespace, ehr: Any, templates: dict[str, str]) -> dict[str, Any]:
+def _request(chart: Any, options: argparse.Namespace, templates: dict[str, str]) -> dict[str, Any]:
     """Make the hook request an EHR would post for the chart, opened by a practitioner."""
-    from ankle_cds.stories import fill  # noqa: PLC0415  # as above
+    from ankle_cds.stories import Ehr  # noqa: PLC0415  # as above
 
     resources = [entry.resource for entry in bundle_entries(chart) if entry.resource is not None]
+    patients = [one for one in resources if one.get("resourceType") == "Patient"]
+    encounters = [one for one in resources if one.get("resourceType") == "Encounter"]
+    if options.encounter:
+        encounters = [one for one in encounters if options.encounter in {one.get("id"), reference(one)}]
+    elif len(encounters) > 1:
+        encounters = [one for one in encounters if one.get("status") == "in-progress"]
     context = {
         "userId": "Practitioner/reader",
-        "patientId": _only(resources, "Patient", options.chart, None, "").partition("/")[2],
-        "encounterId": _only(
-            resources, "Encounter", options.chart, options.encounter, " Name it with --encounter."
-        ).partition("/")[2],
+        "patientId": _only(patients, "Patient", options.chart),
+        "encounterId": _only(encounters, "Encounter", options.chart),
     }
-    queries = {key: fill(template, context) for key, template in templates.items()}
-    answered = {key: ehr.answer(query) for key, query in queries.items() if query is not None}
     return {
         "hook": options.hook,
         "hookInstance": "00000000-0000-4000-8000-000000000000",
         "context": context,
-        "prefetch": answered,
+        "prefetch": Ehr(chart).prefetch(templates, context),
     }
 
 
-def _only(resources: list[Any], kind: str, chart: Path, wanted: str | None, advice: str) -> str:
-    found = [reference(resource) or "" for resource in resources if resource.get("resourceType") == kind]
-    chosen = [one for one in found if wanted in {None, one, one.partition("/")[2]}]
-    if len(chosen) != 1:
+def _only(found: list[Any], kind: str, chart: Path) -> str:
+    if len(found) != 1:
+        advice = "Name it with --encounter." if kind == "Encounter" else "Put one patient into one chart."
         raise AnkleCdsError(
-            f"The chart holds {len(chosen)} matching {kind} resources; one is needed.{advice}", where=str(chart)
+            f"One {kind} is needed, and the chart holds {len(found)} that could be meant. {advice}", where=str(chart)
         )
-    return chosen[0]
+    return str(found[0].get("id"))
 
 
 def _moment(text: str) -> datetime:

@@ -35,6 +35,11 @@ class Ehr:
     def __init__(self, chart: Resource) -> None:
         self._entries = [entry for entry in bundle_entries(chart) if entry.resource is not None]
 
+    def prefetch(self, templates: Mapping[str, str], context: Mapping[str, Any]) -> dict[str, Resource | None]:
+        """Answer every template by its key; one that needs a context value which is not there is left out."""
+        queries = {key: fill(template, context) for key, template in templates.items()}
+        return {key: self.answer(query) for key, query in queries.items() if query is not None}
+
     def answer(self, query: str) -> Resource | None:
         """Give the resource of `Type/id` (None where there is none) or the searchset of `Type?name=value&...`."""
         kind, is_search, parameters = query.partition("?")

@@ -8,7 +8,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 from ankle_cds.errors import ContentError
 from ankle_cds.fhir import Resource, read_json_file, write_json
-from ankle_cds.stories.ehr import Ehr, fill
+from ankle_cds.stories.ehr import Ehr
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -96,19 +96,10 @@ class Story:
         https://cds-hooks.hl7.org/2.0/#http-request_1
         """
         context = self.context()
-        ehr = Ehr(chart or self.chart())
-        prefetch: dict[str, Any] = {}
-        for key, template in templates.items():
-            if key in self.omit:
-                continue
-            if key in self.unavailable:
-                prefetch[key] = _FAILED
-            elif key in self.empty:
-                prefetch[key] = None
-            else:
-                query = fill(template, context)
-                if query is not None:
-                    prefetch[key] = ehr.answer(query)
+        prefetch: dict[str, Any] = Ehr(chart or self.chart()).prefetch(templates, context)
+        prefetch |= dict.fromkeys(self.unavailable, _FAILED) | dict.fromkeys(self.empty)
+        for key in self.omit:
+            prefetch.pop(key, None)
         unknown = {*self.omit, *self.unavailable, *self.empty} - set(templates)
         if unknown:
             keys = ", ".join(sorted(unknown))

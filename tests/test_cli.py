@@ -1,0 +1,115 @@
+"""The command line: what a stranger types, what is printed, and what the exit code means."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ankle_cds import cli
+
+DANCER = (
+    Path(__file__).parent.parent / "examples/posterior-ankle-impingement/dancer-first-visit-pattern-fits/chart.json"
+)
+CLOCK = ["--clock", "2026-05-14T09:30:00-07:00"]
+
+
+def test_explain_says_which_recommendations_apply_and_the_records_behind_them(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The JSON names every recommendation, true, false or null, and the resources behind the ones that apply."""
+    assert cli.main(["explain", str(DANCER), *CLOCK, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    applies = {entry["id"]: entry["applies"] for entry in found["recommendations"]}
+    assert applies == {
+        "PaiRedFlagEmergency": False,
+        "PaiUrgentWorkup": False,
+        "PaiRecordAssessment": False,
+        "PaiOrderLateralRadiograph": True,
+        "PaiMatchImagingToExam": False,
+        "PaiStartConservativeCare": True,
+    }
+    assert "Observation/ellison-forced-plantarflexion-test" in json.dumps(found["recommendations"])
+
+
+def test_explain_draws_for_people(capsys: pytest.CaptureFixture[str]) -> None:
+    """Without --json the same is drawn in words."""
+    assert cli.main(["explain", str(DANCER), *CLOCK]) == 0
+    drawn = capsys.readouterr().out
+    assert "Applies (2)" in drawn
+    assert "Pattern fits" in drawn
+
+
+def test_a_site_parameter_changes_the_explanation(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The five-minute path of the contributor's guide: a threshold in one file."""
+    config = tmp_path / "site.yaml"
+    config.write_text("parameters:\n  AdultAge: 25\n", "utf-8")
+    assert cli.main(["explain", str(DANCER), *CLOCK, "--config", str(config), "--json"]) == 0
+    care = json.loads(capsys.readouterr().out)["recommendations"][-1]
+    offered = {offer["expression"]: offer["value"] for offer in care["offers"]}
+    assert offered["OfferOralNsaid"] is False
+
+
+def test_a_bad_site_parameter_is_refused_with_file_and_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Content and configuration mistakes exit with 2 and name the place."""
+    config = tmp_path / "site.yaml"
+    config.write_text("parameters:\n  AdultAge: old\n", "utf-8")
+    assert cli.main(["explain", str(DANCER), *CLOCK, "--config", str(config)]) == 2
+    said = capsys.readouterr().err
+    assert "AdultAge must be a whole number" in said
+    assert f"{config}:2" in said
+
+
+@pytest.mark.parametrize("line", [["explode"], ["serve", "--clock", "today"], ["build"], []])
+def test_a_wrong_command_line_exits_with_64(line: list[str]) -> None:
+    """2 is kept for wrong content; a mistyped command is another thing."""
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(line)
+    assert stopped.value.code == cli.USAGE
+
+
+def test_production_does_not_start_by_accident(capsys: pytest.CaptureFixture[str]) -> None:
+    """Without --dev and without a word about authentication nothing is served."""
+    assert cli.main(["serve"]) == 2
+    assert "auth: none" in capsys.readouterr().err
+
+
+def test_a_fixed_clock_is_for_development(capsys: pytest.CaptureFixture[str]) -> None:
+    """A service for patients never runs in another time."""
+    assert cli.main(["serve", *CLOCK]) == 1
+    assert "--dev" in capsys.readouterr().err
+
+
+def test_a_chart_of_two_patients_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Explain never picks a patient by chance."""
+    chart = json.loads(DANCER.read_text("utf-8"))
+    chart["entry"].append({"resource": {"resourceType": "Patient", "id": "other"}})
+    other = tmp_path / "chart.json"
+    other.write_text(json.dumps(chart), "utf-8")
+    assert cli.main(["explain", str(other), *CLOCK]) == 1
+    assert "One Patient is needed" in capsys.readouterr().err
+
+
+def test_two_builds_are_byte_identical(tmp_path: Path) -> None:
+    """Nothing in the published resources depends on the clock, the folder or the order of files."""
+    first, second = tmp_path / "one", tmp_path / "two"
+    assert cli.main(["build", "--out", str(first)]) == cli.main(["build", "--out", str(second)]) == 0
+    files = sorted(path.name for path in first.iterdir())
+    assert len(files) > 150
+    assert [(first / name).read_bytes() for name in files] == [(second / name).read_bytes() for name in files]
+    assert files == sorted(path.name for path in second.iterdir())
+
+
+def test_a_release_is_active_and_still_experimental(tmp_path: Path) -> None:
+    """`--release` changes the status; only a clinician's signature would change `experimental`."""
+    assert cli.main(["build", "--out", str(tmp_path), "--release"]) == 0
+    resources = [json.loads(path.read_text("utf-8")) for path in tmp_path.iterdir()]
+    assert {resource["status"] for resource in resources if "status" in resource} == {"active"}
+    assert all(resource.get("experimental") is True for resource in resources if "experimental" in resource)
+
+
+def test_validate_finds_nothing_to_correct(capsys: pytest.CaptureFixture[str]) -> None:
+    """The content as committed passes its own checks."""
+    assert cli.main(["validate"]) == 0
+    assert "nothing to correct" in capsys.readouterr().out
