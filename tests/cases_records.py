@@ -757,7 +757,7 @@ PREGNANCY = [
         [pattern(), quantity("gestational-age-weeks", 40, unit="wk", side=None, ago=28)],
         {R4, R7},
         "PhaseRadiograph",
-        {"PregnancyState": "week-unknown"},
+        {"PregnancyState": "unknown"},
     ),
     Case(
         "pregnancy: 281 days ago",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -360,3 +361,10 @@ def test_calls_of_the_demonstration_give_status_and_body() -> None:
         assert (refused.status, refused.body["resourceType"]) == (404, "OperationOutcome")
     with pytest.raises(ServerError):
         get_json(f"{url}/cds-services")
+
+
+def test_certificates_are_read_once_for_all_calls_of_the_demonstration(monkeypatch: pytest.MonkeyPatch) -> None:
+    with served() as url:
+        get_json(f"{url}/cds-services")
+        monkeypatch.setattr(ssl, "create_default_context", None)
+        assert get_json(f"{url}/cds-services").status == 200

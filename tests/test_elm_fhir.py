@@ -29,6 +29,17 @@ def test_a_fhir_element_keeps_its_type_and_json(ev: elm.Evaluation) -> None:
     assert elm.to_json(ev["Latest kidney"])["id"] == "o2"
 
 
+def test_a_retrieve_by_code_keeps_the_order_of_the_record_and_gives_each_resource_once() -> None:
+    both = condition("c2", "knee")
+    both["code"]["coding"] *= 2
+    both["code"]["coding"].append(condition("x", "ankle")["code"]["coding"][0])
+    record = [patient(), condition("c1", "knee"), both, condition("c3", "nose"), condition("c4", "ankle")]
+    found = [row.json["id"] for row in evaluate(record)["Pains recorded"]]
+    assert found == ["c1", "c2", "c4"]
+    backwards = [row.json["id"] for row in evaluate(record[::-1])["Pains recorded"]]
+    assert backwards == ["c4", "c2", "c1"]
+
+
 def test_age_counts_the_birthday_itself_and_not_the_day_before() -> None:
     assert evaluate([patient()])["Age"] == 18
     assert evaluate([patient(birthDate="2008-11-21")])["Age"] == 17

@@ -30,6 +30,12 @@ def test_a_trace_is_the_same_whatever_was_asked_before() -> None:
     assert ev.trace("Has pain") == evaluate(chart()).trace("Has pain")
 
 
+def test_a_trace_is_made_once_for_each_evaluation() -> None:
+    ev = evaluate(chart())
+    assert ev.trace("Has pain") is ev.trace("Has pain")
+    assert ev.trace("Has pain") is not evaluate(chart()).trace("Has pain")
+
+
 def test_a_value_that_was_already_known_is_still_a_use() -> None:
     ev = evaluate(chart())
     ev["Latest kidney"]

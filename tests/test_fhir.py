@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -109,6 +110,12 @@ class TestAuthoredYaml:
     def test_block_text_ends_where_its_words_end(self, tmp_path: Path) -> None:
         assert fhir.read_yaml(written(tmp_path, "a: |\n  one\n  two\n")).data == {"a": "one\ntwo"}
 
+    def test_only_a_file_that_is_no_resource_may_hold_an_empty_list(self, tmp_path: Path) -> None:
+        path = written(tmp_path, "a: []\n")
+        assert fhir.read_yaml(path, empty_lists=True).data == {"a": []}
+        with pytest.raises(ContentError, match="empty list"):
+            fhir.read_yaml(path)
+
     def test_a_missing_file_is_named(self, tmp_path: Path) -> None:
         with pytest.raises(ContentError, match="Cannot read") as caught:
             fhir.read_yaml(tmp_path / "absent.yaml")
@@ -165,6 +172,27 @@ class TestWireJson:
         """Brackets in a text are no nesting, an escaped backslash is no surrogate, the limit itself is allowed."""
         read = fhir.read_json(body)
         assert value is None or read == value
+
+    @pytest.mark.parametrize(
+        "body",
+        [b"[" * 10_000_000, b'{"a":' * 2_000_000, b"[" * 5_000_000 + b"]" * 5_000_000, b'["' + b'\\"[' * 3_000_000],
+    )
+    def test_a_large_hostile_body_is_refused_at_once(self, body: bytes) -> None:
+        """The work grows with the body, never with the body times its depth."""
+        began = time.process_time()
+        with pytest.raises(RequestError):
+            fhir.read_json(body)
+        assert time.process_time() - began < 1
+
+    @pytest.mark.parametrize("before", [b"", b'["]", "", "\\"", ', b"[" + b"{}," * 5_000])
+    def test_depth_is_counted_wherever_it_lies(self, before: bytes) -> None:
+        """Behind texts with brackets and quotes in them, and far behind the beginning."""
+        outer, after = (1, b"]") if before else (0, b"")
+        deepest = 64 - outer
+        fhir.read_json(before + b"[" * deepest + b"]" * deepest + after)
+        with pytest.raises(RequestError) as caught:
+            fhir.read_json(before + b"[" * (deepest + 1) + b"]" * (deepest + 1) + after)
+        assert caught.value.fault is RequestFault.TOO_DEEP
 
     def test_a_refusal_repeats_nothing_of_the_body(self) -> None:
         with pytest.raises(RequestError) as caught:

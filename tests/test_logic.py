@@ -12,6 +12,7 @@ import pytest
 
 from ankle_cds import artifacts
 from cases_records import RECORD_CASES
+from cases_review import REVIEW_CASES
 from charts import (
     ANSWER,
     CT,
@@ -1019,7 +1020,7 @@ CASES = [
 ]
 
 
-ALL_CASES = [*CASES, *RECORD_CASES]
+ALL_CASES = [*CASES, *RECORD_CASES, *REVIEW_CASES]
 
 
 @pytest.mark.parametrize("case", ALL_CASES, ids=[case.id for case in ALL_CASES])

@@ -335,6 +335,10 @@ def test_a_site_sets_the_parameters_of_the_logic_by_name(tmp_path: Path) -> None
     }
 
 
+def test_a_site_switches_a_list_off_by_writing_it_empty(tmp_path: Path) -> None:
+    assert site_parameters(configured(tmp_path, "parameters:\n  Codes: []\n"), DECLARED) == {"Codes": []}
+
+
 @pytest.mark.parametrize(
     ("value", "message"),
     [

@@ -148,7 +148,7 @@ def load(path: Path | None = None, *, environment: Mapping[str, str] | None = No
     with the name of the environment variable.
     """
     environment = os.environ if environment is None else environment
-    document = read_yaml(path) if path is not None else None
+    document = read_yaml(path, empty_lists=True) if path is not None else None
     values: dict[str, Any] = dict(document.data) if document is not None else {}
     wheres = {name: document.where(name) for name in values} if document is not None else {}
     for name, text in environment.items():

@@ -153,9 +153,18 @@ def _links(card: dict[str, Any]) -> Iterator[str]:
 
 
 def _has_empty(value: Any) -> bool:
-    if isinstance(value, (dict, list)):
-        for part in value.values() if isinstance(value, dict) else value:
-            if _has_empty(part):
-                return True
-        return not value
-    return value is None or value == ""
+    """Tell whether anything in a JSON value is null, an empty string, an empty object or an empty list."""
+    pending = [value]
+    for part in pending:
+        if isinstance(part, dict):
+            inside = list(part.values())
+        elif isinstance(part, list):
+            inside = part
+        elif part is None or part == "":
+            return True
+        else:
+            continue
+        if not inside:
+            return True
+        pending += inside
+    return False

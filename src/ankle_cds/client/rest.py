@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from dataclasses import dataclass, field
+from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -277,10 +278,16 @@ def post_json(url: str, document: Any, *, timeout: float = 10.0) -> Answer:
     return _call("POST", url, write_json(document), timeout)
 
 
+@cache
+def _default_tls() -> ssl.SSLContext:
+    """Read the certificates of the authorities once: it costs more than the call."""
+    return httpx.create_ssl_context(trust_env=False)
+
+
 def _call(method: str, url: str, body: bytes | None, timeout: float) -> Answer:
     headers = {"Accept": "application/json"} | ({"Content-Type": "application/json"} if body is not None else {})
     try:
-        with httpx.Client(trust_env=False, follow_redirects=False, timeout=timeout) as http:
+        with httpx.Client(verify=_default_tls(), trust_env=False, follow_redirects=False, timeout=timeout) as http:
             response = http.request(method, url, content=body, headers=headers)
         return Answer(response.status_code, dict(response.headers), read_json(response.content))
     except (httpx.HTTPError, httpx.InvalidURL) as error:

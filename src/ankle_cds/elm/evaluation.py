@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from ankle_cds.elm import durations
 from ankle_cds.elm.faults import EvaluationError
@@ -21,8 +20,7 @@ if TYPE_CHECKING:
 UNSET: Final = object()
 
 
-@dataclass(frozen=True, slots=True)
-class Trace:
+class Trace(NamedTuple):
     """How a definition came to its value.
 
     `uses` are the definitions it asked for, in that order; `resources` the references (`Type/id`) of the resources
@@ -35,12 +33,14 @@ class Trace:
     resources: tuple[str, ...]
 
 
-@dataclass(slots=True)
 class Record:
-    """What one definition used while it was evaluated."""
+    """What one definition used while it was evaluated, each in the order of its first use."""
 
-    uses: dict[int, None] = field(default_factory=dict)
-    resources: dict[str, None] = field(default_factory=dict)
+    __slots__ = ("resources", "uses")
+
+    def __init__(self) -> None:
+        self.uses: dict[int, None] = {}
+        self.resources: dict[str, None] = {}
 
 
 class Evaluation:
@@ -61,13 +61,16 @@ class Evaluation:
         self.offset = self.now.offset
         self.today = Date(*self.now.parts[:HOUR])
         self.parsed: dict[tuple[str, Any], Any] = {}
-        self.calls: dict[tuple[int, int], Any] = {}  # by function and identity of the resource, which lives as long
+        self.calls: dict[
+            tuple[Any, ...], Any
+        ] = {}  # by function and identity of a part of the record, which lives as long
         self.retrieved: dict[Any, list[FhirResource]] = {}
         self._resources = resources
         self._by_type: dict[str, list[FhirResource]] | None = None
         self._code_indexes: dict[tuple[str, str], dict[CodeKey, list[int]]] = {}
         self.values: list[Any] = [UNSET] * len(program.units)
         self._records: dict[int, Record] = {}
+        self._traces: dict[int, Trace] = {}
         self.record = Record()
         for index, value in program.arguments(parameters):
             self.values[index] = value
@@ -108,14 +111,16 @@ class Evaluation:
         """Give the trace of a definition of the primary library, evaluated first when it was not."""
         unit = self._program.unit(name)
         self.value(unit.index)
-        return self._trace(unit.index, {})
+        return self._trace(unit.index)
 
-    def _trace(self, index: int, made: dict[int, Trace]) -> Trace:
-        if index not in made:
-            unit, record = self._program.units[index], self._records.get(index) or Record()
-            uses = tuple(self._trace(used, made) for used in record.uses if not self._program.is_parameter(used))
-            made[index] = Trace(self._program.label(unit), self.values[index], uses, tuple(record.resources))
-        return made[index]
+    def _trace(self, index: int) -> Trace:
+        """Give the trace of a definition that has its value; what it used has its values too, and keeps them."""
+        found = self._traces.get(index)
+        if found is None:
+            names, record = self._program.names, self._records.get(index) or Record()
+            uses = tuple([self._trace(used) for used in record.uses if used in names])
+            found = self._traces[index] = Trace(names[index], self.values[index], uses, tuple(record.resources))
+        return found
 
     def of_type(self, name: str) -> list[FhirResource]:
         """Give the resources of one type, in the order of the record."""

@@ -172,14 +172,16 @@ def properly_included_in(a: Any, b: Any, precision: str | None = None) -> bool |
     return properly_includes(b, a, precision)
 
 
-@function("Exists", nulls="passed")
-def exists(items: Any) -> bool:
+@form("Exists", "operand")
+def exists(compiler: Compiler, node: Node) -> Closure:
     """Tell whether the list holds an element that is not null."""
-    if items:
-        for item in items:
-            if item is not None:
-                return True
-    return False
+    (source,) = compiler.operands(node, ("operand",))
+
+    def run(ev: Any, frame: list[Any]) -> bool:
+        items = source(ev, frame)
+        return bool(items) and (items[0] is not None or any(item is not None for item in items))
+
+    return run
 
 
 @function("Flatten")

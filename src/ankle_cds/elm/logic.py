@@ -78,16 +78,27 @@ def implies(a: Any, b: Any) -> bool | None:
     return None if a is None or b is None else False
 
 
-@function("Not")
-def negation(a: Any) -> bool:
-    """Give the opposite."""
-    return not a
+@form("Not", "operand")
+def negation(compiler: Compiler, node: Node) -> Closure:
+    """Give the opposite, null for null; `is not null` is one step, because rules ask it of nearly every element."""
+    if node["operand"]["type"] == "IsNull":
+        compiler.check(node["operand"])
+        (tested,) = compiler.operands(node["operand"], ("operand",))
+        return lambda ev, frame: tested(ev, frame) is not None
+    (operand,) = compiler.operands(node, ("operand",))
+
+    def run(ev: Any, frame: list[Any]) -> bool | None:
+        value = operand(ev, frame)
+        return None if value is None else not value
+
+    return run
 
 
-@function("IsNull", nulls="passed")
-def is_null(a: Any) -> bool:
+@form("IsNull", "operand")
+def is_null(compiler: Compiler, node: Node) -> Closure:
     """Tell whether the value is null."""
-    return a is None
+    (operand,) = compiler.operands(node, ("operand",))
+    return lambda ev, frame: operand(ev, frame) is None
 
 
 @function("IsTrue", nulls="passed")

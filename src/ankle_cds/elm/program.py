@@ -52,6 +52,16 @@ class Program:
         self._primary = primary
         self.units = units
         self._parameters = {unit.index: unit for lib in linker.libraries.values() for unit in lib.parameters.values()}
+        self._by_name: dict[str, list[Unit]] = {}
+        for unit in self._parameters.values():
+            for name in (unit.name, unit.qualified):
+                self._by_name.setdefault(name, []).append(unit)
+        # Definitions and functions by index: plainly in the primary library, `Library.Name` in others.
+        self.names: Mapping[int, str] = {
+            unit.index: unit.name if unit.library == primary.name else unit.qualified
+            for unit in units
+            if unit.index not in self._parameters
+        }
         self.definitions: Mapping[str, Definition] = MappingProxyType(
             {
                 unit.name: Definition(
@@ -85,14 +95,6 @@ class Program:
         except KeyError:
             raise KeyError(f"library {self._primary.name} defines no '{name}'") from None
 
-    def is_parameter(self, index: int) -> bool:
-        """Tell whether a unit is a parameter."""
-        return index in self._parameters
-
-    def label(self, unit: Unit) -> str:
-        """Name a definition: plainly in the primary library, `Library.Name` in others."""
-        return unit.name if unit.library == self._primary.name else unit.qualified
-
     def closure(self, name: str) -> frozenset[str]:
         """Give every `Library.Definition` that a definition may ask for, itself included, through functions too."""
         return frozenset(
@@ -125,8 +127,8 @@ class Program:
     def arguments(self, parameters: Mapping[str, Any]) -> Iterator[tuple[int, Any]]:
         """Give the index and checked value of each parameter passed."""
         for name, value in parameters.items():
-            units = [unit for unit in self._parameters.values() if name in (unit.name, unit.qualified)]
-            if not units:
+            units = self._by_name.get(name)
+            if units is None:
                 raise EvaluationError(f"No library declares the parameter '{name}'; remove it or correct its name.")
             for unit in units:
                 yield unit.index, _argument(unit, value)

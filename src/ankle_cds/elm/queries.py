@@ -30,8 +30,8 @@ _CLAUSES: Final = {
     "aggregate": {"identifier", "starting", "distinct", "expression"},
     "sort": {"by"},
 }
-# Takes the evaluation and the frame with the row's values in it, tells whether the row stays.
-_Filter = Callable[[Any, list[Any]], bool]
+# Takes the evaluation and the frame with the row's values in it; only a row for which it is true stays.
+_Filter = Callable[[Any, list[Any]], bool | None]
 
 
 @form("Query", "source", "let", "relationship", "where", "return", "aggregate", "sort")
@@ -88,7 +88,7 @@ def _simple(slot: int, source: Closure, keep: _Filter | None, shape: Closure | N
         result = []
         for row in rows:
             frame[slot] = row
-            if keep is not None and not keep(ev, frame):
+            if keep is not None and keep(ev, frame) is not True:
                 continue
             if type(row) is FhirResource:
                 resources[row.reference] = None
@@ -146,7 +146,7 @@ def _rows(
                 frame[only] = values
             for slot, let in lets:
                 frame[slot] = let(ev, frame)
-            if keep is not None and not keep(ev, frame):
+            if keep is not None and keep(ev, frame) is not True:
                 continue
             for value in values if only is None else (values,):
                 if type(value) is FhirResource:
@@ -163,11 +163,10 @@ def _rows(
 def _filter(compiler: Compiler, node: Node) -> _Filter | None:
     tests = [_related(compiler, relationship) for relationship in node.get("relationship") or []]
     if node.get("where"):
-        where = compiler.compile(node["where"])
-        tests.append(lambda ev, frame: where(ev, frame) is True)
+        tests.append(compiler.compile(node["where"]))
     if len(tests) < 2:  # noqa: PLR2004 - none or one
         return tests[0] if tests else None
-    return lambda ev, frame: all(test(ev, frame) for test in tests)
+    return lambda ev, frame: all(test(ev, frame) is True for test in tests)
 
 
 def _related(compiler: Compiler, node: Node) -> _Filter:

@@ -11,10 +11,11 @@ from ankle_cds.elm.evaluation import UNSET
 from ankle_cds.elm.properties import accessor
 from ankle_cds.elm.registry import Closure, Node, form
 from ankle_cds.elm.typesystem import ListOf
-from ankle_cds.elm.values import Code, FhirResource
+from ankle_cds.elm.values import Code, Fhir, FhirResource
 
 if TYPE_CHECKING:
     from ankle_cds.elm.compiler import Compiler
+    from ankle_cds.elm.library import Unit
 
 
 def constant(value: Any) -> Closure:
@@ -46,29 +47,43 @@ def function_ref(compiler: Compiler, node: Node) -> Closure:
     if unit is None:
         return constant(None)
     if len(arguments) == 1:
-        (only,) = arguments
-
-        def call_one(ev: Any, frame: list[Any]) -> Any:
-            argument = only(ev, frame)
-            callee = [None] * unit.frame_size
-            callee[0] = argument
-            if not unit.pure or type(argument) is not FhirResource:
-                return unit.body(ev, callee)  # type: ignore[misc]  # every unit has a body once the load succeeded
-            # rules ask the same of the same resource again and again
-            key = (unit.index, id(argument))
-            if key not in ev.calls:
-                ev.calls[key] = unit.body(ev, callee)  # type: ignore[misc]  # as above
-            return ev.calls[key]
-
-        return call_one
+        return _call_one(unit, arguments[0])
+    # Most arguments are names of the caller's: they are read from its frame without a call.
+    slots = [compiler.slot_of(operand) for operand in node.get("operand") or []]
+    given = list(zip(slots, arguments, strict=True))
 
     def call(ev: Any, frame: list[Any]) -> Any:
-        callee: list[Any] = [None] * unit.frame_size
-        for slot, argument in enumerate(arguments):
-            callee[slot] = argument(ev, frame)
-        return unit.body(ev, callee)  # type: ignore[misc]  # as above
+        callee = [argument(ev, frame) if slot is None else frame[slot] for slot, argument in given]
+        callee += [None] * (unit.frame_size - len(callee))
+        return unit.body(ev, callee)  # type: ignore[misc]  # as in `_call_one`
 
     return call
+
+
+def _call_one(unit: Unit, only: Closure) -> Closure:
+    """Compile a call with one argument, remembered: rules ask the same of the same part of the record again and again."""
+
+    def call_one(ev: Any, frame: list[Any]) -> Any:
+        argument = only(ev, frame)
+        key = _identity(unit, argument) if unit.pure else None
+        if key in ev.calls:
+            return ev.calls[key]
+        callee = [None] * unit.frame_size
+        callee[0] = argument
+        value = unit.body(ev, callee)  # type: ignore[misc]  # every unit has a body once the load succeeded
+        if key is not None:
+            ev.calls[key] = value
+        return value
+
+    return call_one
+
+
+def _identity(unit: Unit, argument: Any) -> tuple[Any, ...] | None:
+    """Name a call by the part of the record it is about, which lives as long as the evaluation; None for other values."""
+    kind = type(argument)
+    if kind is FhirResource:
+        return unit.index, id(argument)
+    return (unit.index, argument.type, id(argument.json), id(argument.extra)) if kind is Fhir else None
 
 
 @form("OperandRef", "name")

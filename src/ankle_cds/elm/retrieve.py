@@ -6,6 +6,7 @@ https://cql.hl7.org/04-logicalspecification.html#retrieve
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from ankle_cds.elm import fhirdata, temporal
@@ -44,12 +45,10 @@ class Retrieve:
 def codes_at(json: Any, path: str) -> frozenset[CodeKey]:
     """Collect (system, code) of the codings at a path of a resource, a choice of types included."""
     values = [json]
-    for step in path.split("."):
-        found: list[Any] = []
-        for value in values:
-            if isinstance(value, dict):
-                keys = (step, *(f"{step}{name}" for name in _CHOICE_TYPES))
-                found.extend(value[key] for key in keys if value.get(key) is not None)
+    for keys in _members(path):
+        found = [
+            value[key] for value in values if isinstance(value, dict) for key in keys if value.get(key) is not None
+        ]
         values = [item for value in found for item in (value if isinstance(value, list) else [value])]
     found_codes: set[CodeKey] = set()
     for value in values:
@@ -60,6 +59,12 @@ def codes_at(json: Any, path: str) -> frozenset[CodeKey]:
                 raise MalformedValue(f"The record holds a value at '{path}' that is no coding; correct the record.")
             found_codes.add((coding.get("system"), coding.get("code")))
     return frozenset(found_codes)
+
+
+@cache  # one entry for each path that the logic names
+def _members(path: str) -> tuple[tuple[str, ...], ...]:
+    """Give for each step of a path the names its element may have in JSON."""
+    return tuple((step, *(f"{step}{name}" for name in _CHOICE_TYPES)) for step in path.split("."))
 
 
 def _within(ev: Any, resource: FhirResource, path: str, wanted: Interval) -> bool | None:
@@ -115,7 +120,8 @@ def retrieve(compiler: Compiler, node: Node) -> Closure:  # noqa: C901  # one li
             found = ev.of_type(name.name)
             if filtered:
                 index = ev.code_index(name.name, path)
-                places = {place for code in index.keys() & wanted for place in index[code]}
+                fewer, more = sorted((index, wanted), key=len)
+                places = {place for code in fewer if code in more for place in index[code]}
                 found = [found[place] for place in sorted(places)]
             ev.retrieved[key] = found
         return found

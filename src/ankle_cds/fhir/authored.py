@@ -2,7 +2,8 @@
 
 Authors get YAML's layout and nothing of its guessing: no tags, anchors, aliases, merges, several documents or tabs.
 A plain value is `true`, `false`, a JSON number or text; what YAML 1.1 and YAML 1.2 read differently (`no`, `0123`,
-`12:30`, `~`) is refused and must be quoted. Dates stay text. Nothing may be empty, because FHIR has no empty values.
+`12:30`, `~`) is refused and must be quoted. Dates stay text. Nothing may be empty, because FHIR has no empty values; in
+a file that is no resource, an empty list may be written where it means "none of them".
 
 https://yaml.org/spec/1.2.2/#102-json-schema · https://hl7.org/fhir/R4/json.html
 """
@@ -61,9 +62,12 @@ class Document:
         return f"{self.path}:{place.line}"
 
 
-def read_yaml(path: Path) -> Document:
-    """Read one file; raise ContentError listing every finding in it, each with file and line."""
-    reader = _Reader(path)
+def read_yaml(path: Path, *, empty_lists: bool = False) -> Document:
+    """Read one file; raise ContentError listing every finding in it, each with file and line.
+
+    `empty_lists` permits `[]`: for settings, never for resources.
+    """
+    reader = _Reader(path, empty_lists=empty_lists)
     try:
         text = path.read_bytes().decode()
     except OSError as error:
@@ -83,8 +87,9 @@ def read_yaml(path: Path) -> Document:
 class _Reader:
     """Builds values and places from the parser's events; findings are kept so that one run shows all of them."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, empty_lists: bool) -> None:
         self.path = path
+        self.empty_lists = empty_lists
         self.findings: list[ContentError] = []
 
     def refuse(self, message: str, line: int, spec: str) -> None:
@@ -177,7 +182,7 @@ class _Reader:
                 break
             item, places[len(items)] = self._node(event, events)
             items.append(item)
-        if not items:
+        if not items and not self.empty_lists:
             self.refuse("An empty list; leave the element out.", line, _FHIR_JSON)
         return items, _Place(line, places)
 

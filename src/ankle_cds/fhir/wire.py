@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from decimal import Decimal
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ankle_cds.errors import ContentError, RequestError, RequestFault
@@ -21,7 +22,8 @@ _MAX_NUMBER = 40  # characters; FHIR decimals have at most 18 digits, CQL decima
 _MAX_EXPONENT = 28  # powers of ten; CQL decimals go to 10^20: https://cql.hl7.org/09-b-cqlreference.html#decimal
 _FILE_DEPTH = 512  # translated logic nests much deeper than a resource, but stays below Python's own limit
 
-_SYNTAX = bytes.maketrans(b"{}[]", b"()()")
+_STEPS = bytes.maketrans(b"{}[]", b"\x01\xff\x01\xff")  # as signed bytes: one deeper, one less deep
+_BLOCK = 4_096  # brackets whose depths are held at once
 _NOT_SYNTAX = bytes(byte for byte in range(256) if byte not in b'{}[]"')
 _SURROGATE_PAIR = re.compile(r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}")
 _FORBIDDEN_ESCAPE = re.compile(r"\\u(?:[dD][89a-fA-F]|0000)")
@@ -89,16 +91,21 @@ def _decode(data: bytes, max_depth: int) -> Any:
 
 
 def _refuse_deep(data: bytes, max_depth: int) -> None:
-    """Measure the nesting without recursion: every pass over the bare brackets peels off the innermost level."""
-    bare = data.replace(b"\\\\", b"").replace(b'\\"', b"").translate(None, _NOT_SYNTAX)
-    brackets = b"".join(bare.split(b'"')[::2]).translate(_SYNTAX)
-    for _ in range(max_depth):
-        if not brackets:
-            return
-        brackets = brackets.replace(b"()", b"")
-    # What is left holds a pair that lies deeper, or only brackets without their partner, which the decoder refuses.
-    if b"()" in brackets or brackets.count(b"(") > max_depth:
-        raise _RefusedError(RequestFault.TOO_DEEP)
+    """Measure the nesting without recursion, in one pass, and no further than to the first bracket that is too deep."""
+    if b"\\" in data:
+        data = data.replace(b"\\\\", b"").replace(b'\\"', b"")
+    # Two quotes that meet leave everything else inside or outside a string as it was: most strings hold no bracket.
+    bare = data.translate(None, _NOT_SYNTAX).replace(b'""', b"")
+    brackets = b"".join(bare.split(b'"')[::2])
+    if len(brackets) <= max_depth:
+        return
+    steps = memoryview(brackets.translate(_STEPS)).cast("b")
+    depth = 0
+    for start in range(0, len(steps), _BLOCK):
+        depths = list(accumulate(steps[start : start + _BLOCK], initial=depth))
+        if max(depths) > max_depth:
+            raise _RefusedError(RequestFault.TOO_DEEP)
+        depth = depths[-1]
 
 
 def _refuse_escapes(text: str) -> None:
