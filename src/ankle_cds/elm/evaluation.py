@@ -61,9 +61,7 @@ class Evaluation:
         self.offset = self.now.offset
         self.today = Date(*self.now.parts[:HOUR])
         self.parsed: dict[tuple[str, Any], Any] = {}
-        self.calls: dict[
-            tuple[Any, ...], Any
-        ] = {}  # by function and identity of a part of the record, which lives as long
+        self.calls: dict[tuple[int, int], Any] = {}  # by function and identity of the resource, which lives as long
         self.retrieved: dict[Any, list[FhirResource]] = {}
         self._resources = resources
         self._by_type: dict[str, list[FhirResource]] | None = None

@@ -11,7 +11,7 @@ from ankle_cds.elm.evaluation import UNSET
 from ankle_cds.elm.properties import accessor
 from ankle_cds.elm.registry import Closure, Node, form
 from ankle_cds.elm.typesystem import ListOf
-from ankle_cds.elm.values import Code, Fhir, FhirResource
+from ankle_cds.elm.values import Code, FhirResource
 
 if TYPE_CHECKING:
     from ankle_cds.elm.compiler import Compiler
@@ -61,11 +61,11 @@ def function_ref(compiler: Compiler, node: Node) -> Closure:
 
 
 def _call_one(unit: Unit, only: Closure) -> Closure:
-    """Compile a call with one argument, remembered: rules ask the same of the same part of the record again and again."""
+    """Compile a call with one argument, remembered where it is a resource: rules ask the same of it again and again."""
 
     def call_one(ev: Any, frame: list[Any]) -> Any:
         argument = only(ev, frame)
-        key = _identity(unit, argument) if unit.pure else None
+        key = (unit.index, id(argument)) if unit.pure and type(argument) is FhirResource else None
         if key in ev.calls:
             return ev.calls[key]
         callee = [None] * unit.frame_size
@@ -76,14 +76,6 @@ def _call_one(unit: Unit, only: Closure) -> Closure:
         return value
 
     return call_one
-
-
-def _identity(unit: Unit, argument: Any) -> tuple[Any, ...] | None:
-    """Name a call by the part of the record it is about, which lives as long as the evaluation; None for other values."""
-    kind = type(argument)
-    if kind is FhirResource:
-        return unit.index, id(argument)
-    return (unit.index, argument.type, id(argument.json), id(argument.extra)) if kind is Fhir else None
 
 
 @form("OperandRef", "name")
