@@ -30,7 +30,7 @@ const options = new CqlCompilerOptions()
     Options.DisableListDemotion,
     Options.DisableListPromotion,
   ])
-  .withSignatureLevel(LibraryBuilder.SignatureLevel.All)
+  .withSignatureLevel(LibraryBuilder.SignatureLevel.Overloads)
   .withCompatibilityLevel('1.5');
 
 const unsupported = () => {
