@@ -264,14 +264,16 @@ def _system_reader(path: str, name: str) -> Reader | None:
 
 def primitive_reader(path: str, name: str) -> Reader | None:
     """Read the value of a primitive at a path of one step, as rules mostly do, without wrapping the primitive."""
-    convert = scalar(name, path)
+    convert, is_text = scalar(name, path), name == "String"
     if convert is None:
         return None
 
     def read(ev: Any, fhir: Fhir) -> Any:
         json = fhir.json
         found = json.get(path) if type(json) is dict else (fhir.extra or {}).get(path)
-        return None if found is None else convert(ev, found)
+        if found is None or (is_text and type(found) is str):
+            return found
+        return convert(ev, found)
 
     return read
 

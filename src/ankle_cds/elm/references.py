@@ -46,10 +46,10 @@ def function_ref(compiler: Compiler, node: Node) -> Closure:
     unit = compiler.function_of(node)
     if unit is None:
         return constant(None)
-    if len(arguments) == 1:
-        return _call_one(unit, arguments[0])
     # Most arguments are names of the caller's: they are read from its frame without a call.
     slots = [compiler.slot_of(operand) for operand in node.get("operand") or []]
+    if len(arguments) == 1:
+        return _call_one(unit, slots[0], arguments[0])
     given = list(zip(slots, arguments, strict=True))
 
     def call(ev: Any, frame: list[Any]) -> Any:
@@ -60,11 +60,11 @@ def function_ref(compiler: Compiler, node: Node) -> Closure:
     return call
 
 
-def _call_one(unit: Unit, only: Closure) -> Closure:
+def _call_one(unit: Unit, slot: int | None, only: Closure) -> Closure:
     """Compile a call with one argument, remembered where it is a resource: rules ask the same of it again and again."""
 
     def call_one(ev: Any, frame: list[Any]) -> Any:
-        argument = only(ev, frame)
+        argument = only(ev, frame) if slot is None else frame[slot]
         key = (unit.index, id(argument)) if unit.pure and type(argument) is FhirResource else None
         if key in ev.calls:
             return ev.calls[key]

@@ -174,6 +174,8 @@ def _code(elements: dict[str, Closure]) -> Closure:
     """Compile the making of a code, which rules do for every coding of the record."""
     absent = constant(None)
     code, system, version, display = (elements.get(name, absent) for name in ("code", "system", "version", "display"))
+    if version is absent and display is absent:
+        return lambda ev, frame: Code(code(ev, frame), system(ev, frame))
     return lambda ev, frame: Code(code(ev, frame), system(ev, frame), version(ev, frame), display(ev, frame))
 
 
