@@ -20,8 +20,8 @@ class ToolError(Exception):
 
 
 def cache_folder() -> Path:
-    """Return where downloaded and compiled things are kept: $ANKLE_CDS_CACHE, else ~/.cache/ankle-cds."""
-    return Path(os.environ.get("ANKLE_CDS_CACHE") or Path.home() / ".cache" / "ankle-cds").resolve()
+    """Return where downloaded and compiled things are kept: ankle-cds/ in $XDG_CACHE_HOME, else in ~/.cache."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache").resolve() / "ankle-cds"
 
 
 def run(command: list[str]) -> str:

@@ -60,8 +60,8 @@ CORE_FILES = (
 
 
 def definitions_folder() -> Path:
-    """Return where the CPG and CRMI definition packages stand: $ANKLE_CDS_FHIR_PACKAGES, else beside the project."""
-    named = os.environ.get("ANKLE_CDS_FHIR_PACKAGES")
+    """Return where the CPG and CRMI definition packages stand: $FHIR_DEFINITION_PACKAGES, else beside the project."""
+    named = os.environ.get("FHIR_DEFINITION_PACKAGES")
     return Path(named) if named else PROJECT.parent / "shared" / "conformance" / "packages"
 
 

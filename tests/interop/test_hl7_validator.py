@@ -147,13 +147,16 @@ def explains(row: dict[str, str], finding: Finding) -> bool:
     )
 
 
-def test_no_error_in_any_artifact_example_or_draft_order(findings: list[Finding]) -> None:
+def test_no_error_in_any_artifact_example_or_draft_order(
+    findings: list[Finding], capsys: pytest.CaptureFixture[str]
+) -> None:
     """0 errors over every built artifact, every example chart and every resource a card proposes."""
     errors = [finding for finding in findings if finding.severity in {"error", "fatal"}]
     counts = Counter(finding.severity for finding in findings)
     proposed = sum(len(drafts(story)) for story in stories.read_all())
     files = len({finding.file for finding in findings})
-    print(f"{files} files with {proposed} drafts validated: {dict(counts)}")  # noqa: T201 -- the figures are the result
+    with capsys.disabled():
+        print(f" {files} files with {proposed} drafts validated: {dict(counts)}", end="")  # noqa: T201 -- the figures are the result
     assert proposed
     assert not errors, f"{len(errors)} errors:\n" + "\n".join(str(error) for error in errors[:60])
 
