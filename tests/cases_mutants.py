@@ -8,9 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from ankle_cds.elm import Code
-from cases_records import PAI_REASON, after_surgery, booked, care, care_plan, referral, response
+from cases_records import PAI_REASON, after_surgery, booked, care, care_plan, referral
 from charts import (
-    ANSWER,
     CT,
     FINDINGS,
     ICD,
@@ -18,16 +17,12 @@ from charts import (
     MRI,
     RXNORM,
     SCT,
-    TEST_RESULT,
     XRAY,
     Case,
     Resource,
-    allergy,
-    body_site,
     concept,
     condition,
     day,
-    egfr,
     encounter,
     item,
     medication,
@@ -39,9 +34,7 @@ from charts import (
     pattern,
     plan,
     plan_since,
-    pregnant,
     procedure,
-    quantity,
     reason,
     report,
     xray,
@@ -99,7 +92,9 @@ def finding(value: str, modality: str | None = None, *, part: str = "imaging-mod
     return item("imaging-finding", value, **other)
 
 
-def study(system: str, code: str, *, status: str = "available", ago: int | None = 10, side: str | None = None) -> Resource:
+def study(
+    system: str, code: str, *, status: str = "available", ago: int | None = 10, side: str | None = None
+) -> Resource:
     resource: Resource = {
         "resourceType": "ImagingStudy",
         "id": f"study-{code}-{ago}",
@@ -163,8 +158,15 @@ GATE = [
         "PhaseNone",
         {"AgeAllowsTreatment": False, "AgeAllowsPathway": False, "R7Conditions": False},
     ),
-    Case("gate: the day before the eighth birthday", [{**patient(), "birthDate": "2018-03-13"}, pattern()], set(), "PhaseNone"),
-    Case("gate: the eighth birthday", [{**patient(), "birthDate": "2018-03-12"}, pattern()], {R4, R7}, "PhaseRadiograph"),
+    Case(
+        "gate: the day before the eighth birthday",
+        [{**patient(), "birthDate": "2018-03-13"}, pattern()],
+        set(),
+        "PhaseNone",
+    ),
+    Case(
+        "gate: the eighth birthday", [{**patient(), "birthDate": "2018-03-12"}, pattern()], {R4, R7}, "PhaseRadiograph"
+    ),
     Case(
         "gate: a code that is no reason says no side",
         [encounter(reasonCode=[concept(FINDINGS, "posterior-ankle-pain"), concept(ICD, "S86.012A")])],
@@ -533,9 +535,7 @@ PLANS = [
         for code in ("306170007", "444831000124102", "91251008", "229065009")
     ],
     *[
-        treated(
-            f"care: {key} unavailable", [], given={"UnavailableInputs": [key]}, PlanOnRecord=None, **also
-        )
+        treated(f"care: {key} unavailable", [], given={"UnavailableInputs": [key]}, PlanOnRecord=None, **also)
         for key, also in (
             ("carePlans", {"ConservativeCarePlan": None}),
             ("serviceRequests", {"ConservativeCarePlan": False}),
@@ -578,7 +578,9 @@ NSAID_AS_CARE = [
     ],
     by_nsaid("not to be taken", nsaid(doNotPerform=True), counts=False),
     by_nsaid("being written now", nsaid(id="now"), counts=False, given={"DraftOrderIds": ["MedicationRequest/now"]}),
-    by_nsaid("another one being written", nsaid(id="then"), counts=True, given={"DraftOrderIds": ["MedicationRequest/now"]}),
+    by_nsaid(
+        "another one being written", nsaid(id="then"), counts=True, given={"DraftOrderIds": ["MedicationRequest/now"]}
+    ),
     by_nsaid("without an id", without(nsaid(), "id"), counts=True),
     by_nsaid("the class", nsaid("372665008", system=SCT), counts=True),
     by_nsaid("on the skin", nsaid("855633"), counts=True),
@@ -648,8 +650,16 @@ HISTORY = [
         )
         for ago, elite, can, cannot, dancer in ((365, True, False, True, True), (366, None, None, None, None))
     ],
-    asked("history: an antibiotic 90 days ago", [item("fluoroquinolone-recent", "yes", ago=90)], FluoroquinoloneRecent=True),
-    asked("history: an antibiotic 91 days ago", [item("fluoroquinolone-recent", "yes", ago=91)], FluoroquinoloneRecent=None),
+    asked(
+        "history: an antibiotic 90 days ago",
+        [item("fluoroquinolone-recent", "yes", ago=90)],
+        FluoroquinoloneRecent=True,
+    ),
+    asked(
+        "history: an antibiotic 91 days ago",
+        [item("fluoroquinolone-recent", "yes", ago=91)],
+        FluoroquinoloneRecent=None,
+    ),
     *[
         asked(
             f"history: {name}",
@@ -664,7 +674,11 @@ HISTORY = [
             ("competitive, not known", "competitive", "unknown", False),
         )
     ],
-    asked("history: unknown level who can reduce", [item("can-reduce-activity", "yes", side=None)], EliteCannotReduce=False),
+    asked(
+        "history: unknown level who can reduce",
+        [item("can-reduce-activity", "yes", side=None)],
+        EliteCannotReduce=False,
+    ),
     asked("history: unknown level who cannot", [item("can-reduce-activity", "no", side=None)], EliteCannotReduce=None),
 ]
 
@@ -797,7 +811,9 @@ IMAGED = [
     imaged("report: today", [xray(ago=0)], RadiographOnRecord=True),
     fits("report: tomorrow", [xray(ago=-1)], RadiographOnRecord=False, RadiographResult=False),
     imaged("report: without a date", [without(xray(), "effectiveDateTime")], RadiographOnRecord=True),
-    fits("report: a year and nothing more, of long ago", [xray(ago=365)], RadiographOnRecord=False, RadiographResult=True),
+    fits(
+        "report: a year and nothing more, of long ago", [xray(ago=365)], RadiographOnRecord=False, RadiographResult=True
+    ),
     fits("report: 366 days ago", [xray(ago=366)], RadiographOnRecord=False, RadiographResult=False),
     fits("report: of the other ankle", [xray(side="left")], RadiographOnRecord=False, RadiographResult=False),
     fits("report: any X-ray", [{**xray(), "code": concept(SCT, GENERIC_XRAY)}], RadiographOnRecord=False),
@@ -818,7 +834,9 @@ IMAGED = [
         RadiographOnRecord=False,
     ),
     *[
-        imaged(f"report: {name}", [fact], RadiographOnRecord=False, AdvancedImagingOnRecord=True, RadiographResult=False)
+        imaged(
+            f"report: {name}", [fact], RadiographOnRecord=False, AdvancedImagingOnRecord=True, RadiographResult=False
+        )
         for name, fact in (
             ("MRI", mri(conclusion=None)),
             ("CT", report(CT["right"])),
@@ -876,10 +894,10 @@ IMAGED = [
             ("ultrasound", SCT, ULTRASOUND),
         )
     ],
-    imaged("finding: X-ray", [finding("other-cause-found", "radiograph")], RadiographOnRecord=True, RadiographResult=True),
     imaged(
-        "finding: X-ray 90 days ago", [finding("other-cause-found", "radiograph", ago=90)], RadiographOnRecord=True
+        "finding: X-ray", [finding("other-cause-found", "radiograph")], RadiographOnRecord=True, RadiographResult=True
     ),
+    imaged("finding: X-ray 90 days ago", [finding("other-cause-found", "radiograph", ago=90)], RadiographOnRecord=True),
     fits(
         "finding: X-ray 91 days ago",
         [finding("other-cause-found", "radiograph", ago=91)],
@@ -965,11 +983,25 @@ IMAGING_FINDINGS = [
             ("by an amended report", mri(status="amended")),
             ("by a corrected report", mri(status="corrected")),
             ("by an appended report", mri(status="appended")),
-            ("problem of the day of surgery", [recorded("os-trigonum", ago=250), procedure(FINDINGS, SURGERY, day(250))]),
-            ("observed on the day of surgery", [finding("os-trigonum", ago=250), procedure(FINDINGS, SURGERY, day(250))]),
-            ("CT before an ultrasound", [report(CT["right"], conclusion="os-trigonum", ago=40), {
-                **xray(conclusion="no-posterior-abnormality"), "code": concept(SCT, ULTRASOUND)}]),
-            ("modality unknown, a later X-ray is normal", [finding("os-trigonum", ago=40), xray(conclusion="no-posterior-abnormality")]),
+            (
+                "problem of the day of surgery",
+                [recorded("os-trigonum", ago=250), procedure(FINDINGS, SURGERY, day(250))],
+            ),
+            (
+                "observed on the day of surgery",
+                [finding("os-trigonum", ago=250), procedure(FINDINGS, SURGERY, day(250))],
+            ),
+            (
+                "CT before an ultrasound",
+                [
+                    report(CT["right"], conclusion="os-trigonum", ago=40),
+                    {**xray(conclusion="no-posterior-abnormality"), "code": concept(SCT, ULTRASOUND)},
+                ],
+            ),
+            (
+                "modality unknown, a later X-ray is normal",
+                [finding("os-trigonum", ago=40), xray(conclusion="no-posterior-abnormality")],
+            ),
             ("problem whose onset is recent", {**recorded("os-trigonum", ago=700), "onsetDateTime": day(10)}),
         )
     ],
@@ -1061,7 +1093,11 @@ IMAGING_FINDINGS = [
             [],
             {R3},
             "PhaseAssessment",
-            {"ImagingFinding": value, "BonyVariant": None if value is None else False, "SupportiveImagingFinding": None if value is None else False},
+            {
+                "ImagingFinding": value,
+                "BonyVariant": None if value is None else False,
+                "SupportiveImagingFinding": None if value is None else False,
+            },
             parameters={"UnavailableInputs": [key]},
         )
         for key, value in (("findings", None), ("reports", None), ("conditions", None), ("procedures", []))
@@ -1084,14 +1120,23 @@ IMAGING_FINDINGS = [
             ("an MRI is no X-ray", [mri(conclusion="no-posterior-abnormality")], None, None),
         )
     ],
-    asked("X-ray unhelpful: no exam", [xray(conclusion="no-posterior-abnormality")], XrayUnhelpful=True, DiagnosisUncertain=None),
+    asked(
+        "X-ray unhelpful: no exam",
+        [xray(conclusion="no-posterior-abnormality")],
+        XrayUnhelpful=True,
+        DiagnosisUncertain=None,
+    ),
     treated("uncertain: stated", [item("diagnosis-uncertain", "yes")], DiagnosisUncertain=True, R5Conditions=True),
-    treated("uncertain: stated for the other ankle", [item("diagnosis-uncertain", "yes", side="left")], R5Conditions=False),
+    treated(
+        "uncertain: stated for the other ankle", [item("diagnosis-uncertain", "yes", side="left")], R5Conditions=False
+    ),
     treated("uncertain: stated 31 days ago", [item("diagnosis-uncertain", "yes", ago=31)], R5Conditions=False),
     treated("uncertain: injection considered", [item("injection-or-surgery-considered", "yes")], R5Conditions=True),
     treated("uncertain: not considered", [item("injection-or-surgery-considered", "no")], R5Conditions=False),
     fits("uncertain: no X-ray yet", [item("diagnosis-uncertain", "yes")], DiagnosisUncertain=True, R5Conditions=False),
-    treated("uncertain: an MRI is there", [item("diagnosis-uncertain", "yes"), mri(conclusion=None)], R5Conditions=False),
+    treated(
+        "uncertain: an MRI is there", [item("diagnosis-uncertain", "yes"), mri(conclusion=None)], R5Conditions=False
+    ),
     treated("uncertain: a preliminary X-ray", [item("diagnosis-uncertain", "yes")], R5Conditions=True),
     imaged(
         "uncertain: an X-ray that has no result yet",
@@ -1113,7 +1158,9 @@ NOT_REFERRED = {"SurgicalReferral": False, "SurgeryConditions": True}
 
 SURGERY_CONDITIONS = [
     *[
-        Case(f"surgical referral: {name}", [FULL, {**reason("right"), "id": "mine"}, fact], set(), "PhaseNone", REFERRED)
+        Case(
+            f"surgical referral: {name}", [FULL, {**reason("right"), "id": "mine"}, fact], set(), "PhaseNone", REFERRED
+        )
         for name, fact in (
             ("orthopaedic", order(SCT, "308451001")),
             ("for the reason", order(SCT, "308481009", side=None, reason_code=PAI_REASON)),
@@ -1267,6 +1314,16 @@ INFECTION = [
 ]
 
 MUTANT_CASES = [
-    *GATE, *FLAG_SIDES, *PROCEDURES, *PLANS, *NSAID_AS_CARE, *HISTORY, *ACHILLES, *ORDERED, *IMAGED,
-    *IMAGING_FINDINGS, *SURGERY_CONDITIONS, *INFECTION,
+    *GATE,
+    *FLAG_SIDES,
+    *PROCEDURES,
+    *PLANS,
+    *NSAID_AS_CARE,
+    *HISTORY,
+    *ACHILLES,
+    *ORDERED,
+    *IMAGED,
+    *IMAGING_FINDINGS,
+    *SURGERY_CONDITIONS,
+    *INFECTION,
 ]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 Node = dict[str, Any]
 Path = tuple[str | int, ...]
@@ -28,7 +30,12 @@ _SHIFTED: Final = {
     "First": "Last",
     "Last": "First",
 }
-_TURNED: Final = {"Greater": "Less", "Less": "Greater", "GreaterOrEqual": "LessOrEqual", "LessOrEqual": "GreaterOrEqual"}
+_TURNED: Final = {
+    "Greater": "Less",
+    "Less": "Greater",
+    "GreaterOrEqual": "LessOrEqual",
+    "LessOrEqual": "GreaterOrEqual",
+}
 _NEGATED: Final = frozenset({"Equal", "Equivalent", "IsNull", "Exists", "In", "InValueSet", "AnyInValueSet", "Is"})
 _DROPPED: Final = frozenset({"Not", "IsTrue", "IsFalse"})
 _NOT_RULES: Final = frozenset({"resultTypeSpecifier", "signature", "annotation", "operandTypeSpecifier"})
@@ -127,29 +134,32 @@ def _changes(node: Node, path: Path) -> Iterator[tuple[str, Callable[[Node], Non
         yield f"negate {kind}", _negate
     if kind in _DROPPED:
         yield f"drop {kind}", _replaced_by("operand")
-    if kind in ("And", "Or"):
-        for place in (0, 1):
-            yield f"keep operand {place + 1} of {kind}", _replaced_by("operand", place)
-    if kind == "Coalesce" and len(node["operand"]) > 1:
-        for place in range(len(node["operand"])):
-            yield f"drop operand {place + 1} of Coalesce", _without("operand", place)
-    if kind == "Case":
-        for place in range(len(node["caseItem"])):
-            if len(node["caseItem"]) > 1:
-                yield f"drop case {place + 1}", _without("caseItem", place)
-    if kind == "If":
-        yield "always then", _replaced_by("then")
-        yield "always else", _replaced_by("else")
-    if kind == "List":
-        for place in range(len(node.get("element") or [])):
-            yield f"drop element {place + 1}", _without("element", place)
     if kind == "Query" and node.get("where"):
         yield "drop where", _no_filter
     if kind == "Retrieve" and "codes" in node:
         yield "retrieve nothing", _empty
     if kind == "CodeRef" and "codes" not in path:
         yield f"drop code {node['name']}", _null
+    yield from _part_changes(node)
     yield from _literal_changes(node)
+
+
+def _part_changes(node: Node) -> Iterator[tuple[str, Callable[[Node], None]]]:
+    """Give the changes that keep or drop one part of a node."""
+    kind = node["type"]
+    if kind in ("And", "Or"):
+        yield from ((f"keep operand {place + 1} of {kind}", _replaced_by("operand", place)) for place in (0, 1))
+    if kind == "If":
+        yield "always then", _replaced_by("then")
+        yield "always else", _replaced_by("else")
+    for of, key, word, least in (
+        ("Coalesce", "operand", "operand {} of Coalesce", 2),
+        ("Case", "caseItem", "case {}", 2),
+        ("List", "element", "element {}", 1),
+    ):
+        parts = node.get(key) or [] if kind == of else []
+        if len(parts) >= least:
+            yield from ((f"drop {word.format(place + 1)}", _without(key, place)) for place in range(len(parts)))
 
 
 def _literal_changes(node: Node) -> Iterator[tuple[str, Callable[[Node], None]]]:

@@ -15,25 +15,34 @@ import json
 import random
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 HERE: Final = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
-import charts  # noqa: E402 - the tests are not a package
-import test_logic as tests  # noqa: E402
 from operators import Mutant, at, mutants  # noqa: E402
 
+import charts  # noqa: E402 - the tests are not a package
+import test_logic as tests  # noqa: E402
 from ankle_cds import artifacts, elm  # noqa: E402
 from ankle_cds.elm.compiler import Compiler  # noqa: E402
 from ankle_cds.elm.evaluation import UNSET  # noqa: E402
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 # Words, titles and the facts listed under a card: how they read is another test's claim.
 _WORDS: Final = ("Detail", "Title", "Facts", "Line", "Lines", "Words", "Text", "Fact", "Place", "Label", "Recorded")
 _ALSO_RULES: Final = frozenset(
-    {"NsaidLine", "AcuteInjuryRecorded", "ExamRecorded", "OutcomeRecorded", "PosteriorPainRecorded", "RedFlagsFullyRecorded"}
+    {
+        "NsaidLine",
+        "AcuteInjuryRecorded",
+        "ExamRecorded",
+        "OutcomeRecorded",
+        "PosteriorPainRecorded",
+        "RedFlagsFullyRecorded",
+    }
 )
 _ONLY_WORDS: Final = frozenset({"Patient", "AboutThisAdvice"})
 
