@@ -152,11 +152,12 @@ def _part_changes(node: Node) -> Iterator[tuple[str, Callable[[Node], None]]]:
     if kind == "If":
         yield "always then", _replaced_by("then")
         yield "always else", _replaced_by("else")
-    for of, key, word, least in (
+    droppable = (
         ("Coalesce", "operand", "operand {} of Coalesce", 2),
         ("Case", "caseItem", "case {}", 2),
         ("List", "element", "element {}", 1),
-    ):
+    )
+    for of, key, word, least in droppable:
         parts = node.get(key) or [] if kind == of else []
         if len(parts) >= least:
             yield from ((f"drop {word.format(place + 1)}", _without(key, place)) for place in range(len(parts)))
