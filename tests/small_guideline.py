@@ -56,6 +56,7 @@ class FakeProgram:
     by_side: dict[str | None, dict[str, Any]] = field(default_factory=dict)
     traces: dict[str, FakeTrace] = field(default_factory=dict)
     given: list[dict[str, Any]] = field(default_factory=list)
+    parameters: dict[str, Any] = field(default_factory=dict)
 
     @property
     def definitions(self) -> dict[str, FakeDefinition]:

@@ -30,13 +30,16 @@ def side(package: Any, name: str | None = None, facts: Any = "facts", **values: 
     return Side(name, result.request_group, lambda action: [action, facts])
 
 
-def cards(*sides: Side, package: Any = None, settings: CardSettings = SETTINGS, hook: str = "encounter-start") -> Any:
+def cards(
+    *sides: Side, package: Any = None, settings: CardSettings = SETTINGS, hook: str = "encounter-start", **drafts: bool
+) -> Any:
     return encode(
         sides,
         package=package or small_guideline(),
         settings=settings,
         hook=hook,
         joined_title=lambda action: f"{action.partition('.')[0]} is recommended (both)",
+        drafts={f"MedicationRequest/{name}": known for name, known in drafts.items()},
     )
 
 
