@@ -181,6 +181,13 @@ def test_a_draft_the_ehr_has_already_saved_counts_once() -> None:
     assert actions(card) == [[("delete", "MedicationRequest/m1"), ("create", None)]]
 
 
+def test_two_versions_of_a_draft_are_both_judged_and_deleted_once() -> None:
+    package = order_guideline()
+    (card,) = cards(asked(draft("m1"), draft("m1", authoredOn="2026-03-09")), package)
+    assert card["detail"].count("- risky") == 2
+    assert actions(card) == [[("delete", "MedicationRequest/m1"), ("create", None)]]
+
+
 def test_an_order_on_record_is_no_draft() -> None:
     assert cards(asked(prefetch={"orders": bundle(draft("m1"))})) == []
 
