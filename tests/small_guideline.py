@@ -33,19 +33,24 @@ class FakeDefinition:
 
 
 class FakeEvaluation:
-    """Answers with set values and remembers what was asked."""
+    """Answers with set values, or with what a function makes of record and parameters; remembers what was asked."""
 
-    def __init__(self, values: dict[str, Any], traces: dict[str, FakeTrace]) -> None:
+    def __init__(
+        self, values: dict[str, Any], traces: dict[str, FakeTrace], resources: Any, parameters: dict[str, Any]
+    ) -> None:
         self.values = values
         self.traces = traces
+        self.resources = resources
+        self.parameters = parameters
         self.asked: list[str] = []
 
     def __getitem__(self, name: str) -> Any:
         self.asked.append(name)
-        return self.values[name]
+        value = self.values[name]
+        return value(self.resources, self.parameters) if callable(value) else value
 
     def trace(self, name: str) -> FakeTrace:
-        return self.traces.get(name, FakeTrace(name, self.values[name]))
+        return self.traces.get(name) or FakeTrace(name, self[name])
 
 
 @dataclass
@@ -56,6 +61,7 @@ class FakeProgram:
     by_side: dict[str | None, dict[str, Any]] = field(default_factory=dict)
     traces: dict[str, FakeTrace] = field(default_factory=dict)
     given: list[dict[str, Any]] = field(default_factory=list)
+    parameters: dict[str, Any] = field(default_factory=dict)
 
     @property
     def definitions(self) -> dict[str, FakeDefinition]:
@@ -66,7 +72,8 @@ class FakeProgram:
 
     def evaluate(self, resources: Any, *, now: Any, parameters: dict[str, Any]) -> FakeEvaluation:  # noqa: ARG002
         self.given.append(parameters)
-        return FakeEvaluation(self.values | self.by_side.get(parameters.get("EvaluationSide"), {}), self.traces)
+        values = self.values | self.by_side.get(parameters.get("EvaluationSide"), {})
+        return FakeEvaluation(values, self.traces, resources, parameters)
 
 
 @dataclass

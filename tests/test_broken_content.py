@@ -54,6 +54,13 @@ def test_the_base_of_all_mistakes_is_valid(tmp_path: Path) -> None:
     assert refusal(content(tmp_path)) is None
 
 
+def test_a_removal_and_its_replacement_are_accepted_as_one_suggestion(tmp_path: Path) -> None:
+    folder = content(tmp_path, "removal-apart")
+    plan = folder / "plans" / "ToyAdvice.yaml"
+    plan.write_text(plan.read_text().replace("selectionBehavior: at-most-one", "selectionBehavior: all"))
+    assert refusal(folder) is None
+
+
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_mistake_is_refused_with_file_and_line(mistake: str, tmp_path: Path) -> None:
     error = refusal(content(tmp_path, mistake))

@@ -30,13 +30,16 @@ def side(package: Any, name: str | None = None, facts: Any = "facts", **values: 
     return Side(name, result.request_group, lambda action: [action, facts])
 
 
-def cards(*sides: Side, package: Any = None, settings: CardSettings = SETTINGS, hook: str = "encounter-start") -> Any:
+def cards(
+    *sides: Side, package: Any = None, settings: CardSettings = SETTINGS, hook: str = "encounter-start", **drafts: bool
+) -> Any:
     return encode(
         sides,
         package=package or small_guideline(),
         settings=settings,
         hook=hook,
         joined_title=lambda action: f"{action.partition('.')[0]} is recommended (both)",
+        drafts={f"MedicationRequest/{name}": known for name, known in drafts.items()},
     )
 
 
@@ -299,6 +302,44 @@ def test_a_card_that_breaks_the_contract_is_never_sent_and_never_quoted(change: 
     with pytest.raises(ContentError) as caught:
         verify([card], subject=PATIENT, encounter=ENCOUNTER)
     assert "test positive" not in str(caught.value)
+
+
+DELETE = {"type": "delete", "description": "Remove it.", "resourceId": "MedicationRequest/m1"}
+DRAFTS = frozenset({"MedicationRequest/m1"})
+
+
+def deleting(*actions: dict[str, Any]) -> list[dict[str, Any]]:
+    card = good()
+    card["suggestions"][0]["actions"][:0] = actions
+    return [card]
+
+
+def test_a_delete_of_a_draft_of_the_request_is_sent() -> None:
+    verify(deleting(DELETE), subject=PATIENT, encounter=ENCOUNTER, deletable=DRAFTS)
+
+
+@pytest.mark.parametrize(
+    "actions",
+    [
+        [DELETE | {"resourceId": "MedicationRequest/m2"}],
+        [DELETE | {"resourceId": "ServiceRequest/m1"}],
+        [DELETE | {"resourceId": "m1"}],
+        [DELETE | {"resource": {"resourceType": "MedicationRequest"}}],
+        [DELETE | {"description": ""}],
+        [{name: DELETE[name] for name in ("type", "description")}],
+        [DELETE | {"type": "update"}],
+        [DELETE | {"type": "remove"}],
+        [DELETE, DELETE],
+    ],
+)
+def test_any_other_delete_is_never_sent(actions: list[dict[str, Any]]) -> None:
+    with pytest.raises(ContentError):
+        verify(deleting(*actions), subject=PATIENT, encounter=ENCOUNTER, deletable=DRAFTS)
+
+
+def test_nothing_is_deleted_where_no_draft_is_known() -> None:
+    with pytest.raises(ContentError, match="deletes something else"):
+        verify(deleting(DELETE), subject=PATIENT, encounter=ENCOUNTER)
 
 
 def test_cards_out_of_order_are_never_sent() -> None:

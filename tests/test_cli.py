@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from ankle_cds import cli
+from order_guideline import order_guideline
 
 DANCER = (
     Path(__file__).parent.parent / "examples/posterior-ankle-impingement/dancer-first-visit-pattern-fits/chart.json"
@@ -89,6 +90,42 @@ def test_a_chart_of_two_patients_is_refused(tmp_path: Path, capsys: pytest.Captu
     other.write_text(json.dumps(chart), "utf-8")
     assert cli.main(["explain", str(other), *CLOCK]) == 1
     assert "One Patient is needed" in capsys.readouterr().err
+
+
+def chart_and_draft(folder: Path) -> tuple[str, str]:
+    """Write a chart without a visit, and one order; a Bundle of orders is read as well."""
+    subject = {"reference": "Patient/p1"}
+    record = [{"resourceType": "Patient", "id": "p1"}, {"resourceType": "Condition", "id": "c1", "subject": subject}]
+    order = {"resourceType": "MedicationRequest", "id": "m1", "code": {"text": "risky"}, "reasonCode": [{"text": "x"}]}
+    chart, draft = folder / "chart.json", folder / "drafts.json"
+    entries = [{"resource": one} for one in record]
+    chart.write_text(json.dumps({"resourceType": "Bundle", "type": "collection", "entry": entries}), "utf-8")
+    draft.write_text(json.dumps(order), "utf-8")
+    return str(chart), str(draft)
+
+
+def test_explain_judges_a_draft_order(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An order hook takes the orders beside the chart, and needs no visit where the order says what it is for."""
+    monkeypatch.setattr("ankle_cds.artifacts.load_all", lambda: {"small": order_guideline()})
+    chart, draft = chart_and_draft(tmp_path)
+    assert cli.main(["explain", chart, "--hook", "order-sign", "--draft", draft, *CLOCK, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [entry["id"] for entry in found["recommendations"] if entry["applies"]] == ["Drugs"]
+    assert len(found["cards"]) == 1
+
+
+@pytest.mark.parametrize("hook", ["order-sign", "encounter-start"])
+def test_explain_refuses_drafts_that_do_not_fit_the_hook(
+    hook: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Orders are neither forgotten nor sent to a hook that does not ask about them."""
+    monkeypatch.setattr("ankle_cds.artifacts.load_all", lambda: {"small": order_guideline()})
+    chart, draft = chart_and_draft(tmp_path)
+    given = ["--draft", draft] if hook == "encounter-start" else []
+    assert cli.main(["explain", chart, "--hook", hook, *given, *CLOCK]) == 1
+    assert "--draft" in capsys.readouterr().err
 
 
 def test_two_builds_are_byte_identical(tmp_path: Path) -> None:

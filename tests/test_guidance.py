@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import io
 import json
@@ -18,7 +19,7 @@ from ankle_cds.errors import ContentError, RequestError, RequestFault
 from ankle_cds.explain import explain, in_words, render
 from ankle_cds.fhir import write_json
 from ankle_cds.hooks import read_request
-from ankle_cds.prefetch import PatientData, State
+from ankle_cds.prefetch import PatientData, State, read_drafts
 from small_guideline import FakeTrace, small_guideline
 
 NOW = dt.datetime(2026, 11, 22, 9, 30, tzinfo=dt.UTC)
@@ -41,7 +42,9 @@ def request(hook: str = "encounter-start", **context: Any) -> Any:
 
 
 def respond(package: Any, hook: str = "encounter-start", data: PatientData | None = None, **context: Any) -> Any:
-    return guidance.respond(package, request(hook, **context), data or EMPTY, SETTINGS, NOW)
+    asked = request(hook, **context)
+    given = dataclasses.replace(data or EMPTY, drafts=read_drafts(asked))
+    return guidance.respond(package, asked, given, SETTINGS, NOW)
 
 
 def test_a_visit_about_one_side_is_evaluated_once() -> None:

@@ -77,6 +77,37 @@ def test_what_is_not_understood_is_refused_with_its_line(
     assert refusal.value.where.endswith(f"story.md:{line}")
 
 
+def ordering(folder: Path, **changes: str | None) -> stories.Story:
+    home = folder / "some-condition" / "a-visit"
+    home.mkdir(parents=True)
+    (home / "drafts.json").write_text('{"resourceType": "Bundle", "type": "collection"}')
+    return story(folder, **changes)
+
+
+def test_a_story_of_an_order_posts_its_drafts_and_its_selections(tmp_path: Path) -> None:
+    read = ordering(tmp_path, hook="order-select", selections="[MedicationRequest/m1]", encounter=None)
+    (read.folder / "chart.json").write_text('{"resourceType": "Bundle", "type": "collection"}')
+    request = read.request({"encounters": "Encounter?patient={{context.patientId}}"})
+    assert request["context"] == {
+        "userId": "Practitioner/d1",
+        "patientId": "p1",
+        "selections": ["MedicationRequest/m1"],
+        "draftOrders": {"resourceType": "Bundle", "type": "collection"},
+    }
+    assert list(request["prefetch"]) == ["encounters"]
+
+
+def test_drafts_and_hook_must_fit(tmp_path: Path) -> None:
+    with pytest.raises(ContentError, match=r"add them in drafts\.json"):
+        story(tmp_path / "one", hook="order-sign")
+    with pytest.raises(ContentError, match=r"remove drafts\.json"):
+        ordering(tmp_path / "two")
+    with pytest.raises(ContentError, match="Only order-select"):
+        ordering(tmp_path / "three", hook="order-sign", selections="[MedicationRequest/m1]")
+    with pytest.raises(ContentError, match="not known"):
+        story(tmp_path / "four", hook="order-later")
+
+
 def test_every_folder_that_is_no_story_is_named_at_once(tmp_path: Path) -> None:
     story(tmp_path)
     for name in ("one", "two"):

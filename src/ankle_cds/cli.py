@@ -88,6 +88,12 @@ def parser() -> argparse.ArgumentParser:
         metavar="ID",
         help="the encounter that is opened (default: the only one, or the only one in progress)",
     )
+    explain.add_argument(
+        "--draft",
+        type=Path,
+        metavar="DRAFTS.json",
+        help="the draft orders of a hook that asks about orders: a FHIR R4 Bundle, or one order",
+    )
     explain.add_argument("--clock", type=_moment, metavar="TIME", help="evaluate as if it were TIME (default: now)")
     explain.add_argument("--config", type=Path, metavar="FILE", help="site configuration (YAML)")
     explain.add_argument("--json", action="store_true", help="print plain JSON in place of the drawing")
@@ -188,21 +194,35 @@ def _request(chart: Any, options: argparse.Namespace, templates: dict[str, str])
     resources = [entry.resource for entry in bundle_entries(chart) if entry.resource is not None]
     patients = [one for one in resources if one.get("resourceType") == "Patient"]
     encounters = [one for one in resources if one.get("resourceType") == "Encounter"]
+    orders = _draft_orders(options)
     if options.encounter:
         encounters = [one for one in encounters if options.encounter in {one.get("id"), reference(one)}]
     elif len(encounters) > 1:
         encounters = [one for one in encounters if one.get("status") == "in-progress"]
-    context = {
-        "userId": "Practitioner/reader",
-        "patientId": _only(patients, "Patient", options.chart),
-        "encounterId": _only(encounters, "Encounter", options.chart),
-    }
+    context = {"userId": "Practitioner/reader", "patientId": _only(patients, "Patient", options.chart), **orders}
+    if encounters or options.encounter or not orders:  # an order may be written outside a visit
+        context["encounterId"] = _only(encounters, "Encounter", options.chart)
     return {
         "hook": options.hook,
         "hookInstance": "00000000-0000-4000-8000-000000000000",
         "context": context,
         "prefetch": Ehr(chart).prefetch(templates, context),
     }
+
+
+def _draft_orders(options: argparse.Namespace) -> dict[str, Any]:
+    """Give the part of the context that holds draft orders, all of them to be judged; nothing at other hooks."""
+    from ankle_cds.hooks import HOOKS  # noqa: PLC0415  # as above
+
+    if HOOKS[options.hook].is_about_orders != (options.draft is not None):
+        advice = "Name them with --draft." if options.draft is None else "Leave --draft out, or choose another --hook."
+        raise AnkleCdsError(f"Draft orders belong to a hook that asks about orders. {advice}", where=options.hook)
+    if options.draft is None:
+        return {}
+    orders = read_json_file(options.draft)
+    if isinstance(orders, dict) and orders.get("resourceType") != "Bundle":
+        orders = {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": orders}]}
+    return {"draftOrders": orders}
 
 
 def _only(found: list[Any], kind: str, chart: Path) -> str:

@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ankle_cds import apply, cards, prefetch
+from ankle_cds import apply, cards, elm, prefetch
 from ankle_cds.errors import ContentError
-from ankle_cds.fhir import bundle_entries, reference, split_reference
+from ankle_cds.fhir import reference, split_reference
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -67,21 +67,22 @@ def check(package: Package) -> None:
 def respond(package: Package, request: Request, data: PatientData, settings: Settings, now: datetime) -> Guidance:
     """Give the guidance for one hook request; `now` has a time zone.
 
-    Evaluates once, or once per side when the visit is about both. A user who is no professional gets none. Raises
-    RequestError when required data is missing and the logic cannot do without it, ContentError when a card would break
-    the contract.
+    Evaluates once, or once per side when the visit, or the draft orders, are about both. A user who is no professional
+    gets none. Raises RequestError when required data is missing and the logic cannot do without it, and when a draft
+    could not be read and nothing else gives a card; ContentError when a card would break the contract.
     """
     if not request.context.by_professional:
         return Guidance()
     subject = apply.Subject(request.context.patient_id, request.context.encounter_id)
-    given = {**settings.parameters, **request_parameters(request, data)}
+    given = {**settings.parameters, **request_parameters(package, request, data)}
 
     def evaluate(side: str | None) -> Any:
         return package.program.evaluate(data.resources, now=now, parameters=given | {"EvaluationSide": side})
 
     visit = evaluate(None)
     prefetch.settle(data, visit, package.program.definitions)
-    evaluations = [(side, evaluate(side)) for side in _SIDES] if visit["EncounterSide"] == "both" else [(None, visit)]
+    both = _side(visit, package, data) == "both"
+    evaluations = [(side, evaluate(side)) for side in _SIDES] if both else [(None, visit)]
     evaluated = tuple(
         Evaluated(side, apply.apply(package, package.pathway, evaluation, subject=subject, now=now, hook=request.hook))
         for side, evaluation in evaluations
@@ -96,18 +97,65 @@ def respond(package: Package, request: Request, data: PatientData, settings: Set
         expression = evaluated[0].applied.expressions.get(action, {}).get("title")
         return evaluate("both")[expression] if expression else None
 
-    made = cards.encode(sides, package=package, settings=settings.cards, hook=request.hook, joined_title=joined_title)
+    made = cards.encode(
+        sides,
+        package=package,
+        settings=settings.cards,
+        hook=request.hook,
+        joined_title=joined_title,
+        drafts=data.drafts.known_to_client if data.drafts else {},
+    )
+    if data.drafts is not None and not made:
+        data.drafts.require_readable()
     return Guidance(tuple(made), evaluated)
 
 
-def request_parameters(request: Request, data: PatientData) -> dict[str, Any]:
-    """Give the parameters of the logic that this request sets."""
-    return {
+def no_card_can_fire(
+    package: Package, request: Request, drafts: prefetch.Drafts | None, settings: Settings, now: datetime
+) -> bool:
+    """Tell from the request alone, before anything is read, that no data could lead to a card.
+
+    Raises RequestError when that would say of a draft which could not be read that all is well.
+    """
+    if not request.context.by_professional:
+        return True
+    if drafts is None:
+        return request.hook == "patient-view" and request.context.encounter_id is None
+    if drafts.judged and not _is_closed(package, request, drafts, settings, now):
+        return False
+    drafts.require_readable()
+    return True
+
+
+def _is_closed(package: Package, request: Request, drafts: prefetch.Drafts, settings: Settings, now: datetime) -> bool:
+    data = prefetch.unread(request, package, drafts)
+    given = {**settings.parameters, **request_parameters(package, request, data), "EvaluationSide": None}
+    evaluation = package.program.evaluate(data.resources, now=now, parameters=given)
+    try:
+        return prefetch.is_closed(data, evaluation, package.program.definitions)
+    except elm.EvaluationError:
+        return False  # a draft is malformed: which one, and what that means, is found out with the data at hand
+
+
+def _side(visit: elm.Evaluation, package: Package, data: PatientData) -> Any:
+    """Ask the logic for the side: of the visit, or of the draft orders where it knows one."""
+    if data.drafts is None:
+        return visit["EncounterSide"]
+    return visit["OrderSide"] if "OrderSide" in package.program.definitions else None
+
+
+def request_parameters(package: Package, request: Request, data: PatientData) -> dict[str, Any]:
+    """Give the parameters of the logic that this request sets; `UnnamedDraftIds` only where the logic asks for it."""
+    drafts = data.drafts or prefetch.Drafts()
+    given = {
         "EncounterId": request.context.encounter_id,
-        "DraftOrderIds": _draft_orders(request),
+        "DraftOrderIds": list(drafts.judged),
         "UnavailableInputs": sorted(data.unavailable),
         "UserRoleCodes": sorted(set(_role_codes(request.context.user_id, data.resources))),
     }
+    if "UnnamedDraftIds" in package.program.parameters:
+        given["UnnamedDraftIds"] = sorted(drafts.unnamed)
+    return given
 
 
 def _role_codes(user: str, resources: Sequence[Resource]) -> Iterator[str]:
@@ -131,16 +179,6 @@ def _inside(element: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 def _each(element: Mapping[str, Any], name: str) -> Iterator[Mapping[str, Any]]:
     parts = element.get(name)
     yield from (part for part in (parts if isinstance(parts, list) else ()) if isinstance(part, dict))
-
-
-def _draft_orders(request: Request) -> list[str]:
-    """List the drafts to judge: those selected, all when none is. https://cds-hooks.org/hooks/order-select/ ."""
-    drafts = getattr(request.context, "draft_orders", None)
-    if drafts is None:
-        return []
-    selected = list(getattr(request.context, "selections", ()))
-    entries = bundle_entries({"resourceType": "Bundle", "entry": drafts.entry})
-    return selected or [found for entry in entries if entry.resource and (found := reference(entry.resource))]
 
 
 def _facts(applied: apply.Applied, evaluation: Any) -> Callable[[str], Any]:

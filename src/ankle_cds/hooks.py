@@ -146,6 +146,11 @@ class Hook:
     context: type[Context]
     version: str = "1.0"
 
+    @property
+    def is_about_orders(self) -> bool:
+        """Whether draft orders are what the hook asks about."""
+        return issubclass(self.context, OrderSignContext)
+
 
 HOOKS: Mapping[str, Hook] = {
     hook.name: hook

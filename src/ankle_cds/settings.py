@@ -182,7 +182,9 @@ SERVICE_PARAMETERS = {
     "MaxCardsOrder": ServiceParameter("Integer", "max_cards_order"),
     "SmartLaunchUrl": ServiceParameter("String", "smart_launch_url"),
 }
-PER_CALL = frozenset({"EncounterId", "UnavailableInputs", "UserRoleCodes", "DraftOrderIds", "EvaluationSide"})
+PER_CALL = frozenset(
+    {"EncounterId", "UnavailableInputs", "UserRoleCodes", "DraftOrderIds", "UnnamedDraftIds", "EvaluationSide"}
+)
 """CQL parameters that belong to one call; a site cannot set them."""
 
 

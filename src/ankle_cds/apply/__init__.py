@@ -5,6 +5,7 @@
     values       CQL value -> FHIR element
     paths        where a computed value goes
     drafts       ActivityDefinition -> draft request
+    removals     what an action takes away
     plans        PlanDefinition -> RequestGroup
     reasons      what decided, fit to be shown
     checks       is all content executable? asked at load

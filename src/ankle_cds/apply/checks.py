@@ -13,6 +13,7 @@ from ankle_cds.apply.elements import DRAFTS, TYPES
 from ankle_cds.apply.expressions import LANGUAGE
 from ankle_cds.apply.paths import resolve
 from ankle_cds.apply.plans import ACTION, dynamic_values, is_statement, on_action, walk_actions
+from ankle_cds.apply.removals import EXECUTED, TARGET, is_removal, types
 from ankle_cds.errors import ContentError
 from ankle_cds.fhir import Resource, split_canonical
 
@@ -83,6 +84,7 @@ class _Plan:
             if name in action:
                 yield _error("This element is not executed; leave it out.", f"{where}.{name}", _PLAN)
         yield from self._when(action, where)
+        yield from _type(action, where)
         target = None
         if "definitionCanonical" in action:
             place = f"{where}.definitionCanonical"
@@ -91,7 +93,7 @@ class _Plan:
                 yield _error("Names no PlanDefinition or ActivityDefinition of the package.", place, _PLAN)
             if action.get("action"):
                 yield _error("An action has a definition or actions of its own, not both.", place, _PLAN)
-        elif not action.get("action") and not is_statement(action, self.plan):
+        elif not action.get("action") and not is_removal(action) and not is_statement(action, self.plan):
             yield _error("The action leads to nothing; give it a definition or actions.", where, _PLAN)
         yield from self._dynamic(action, target, where)
 
@@ -112,6 +114,8 @@ class _Plan:
         for value in _named(action, where):
             own = on_action(value, action)
             if own is not None:
+                if own.path == TARGET and not is_removal(action):
+                    yield _error("Only an action of type remove names a resource.", f"{value.where}.path", _PLAN)
                 yield from _path(own, ACTION)
             elif target is None or target["resourceType"] != "ActivityDefinition":
                 yield _error(
@@ -139,6 +143,22 @@ class _Plan:
 
         if leads_back(self.plan):
             yield _error("The plan leads back to itself.", f"PlanDefinition/{self.plan['id']}", _PLAN)
+
+
+def _type(action: dict[str, Any], where: str) -> Iterator[ContentError]:
+    """Find a type of action that is not executed, and a removal that does not say of what, and of nothing else."""
+    if set(types(action)) - EXECUTED or len(types(action)) > 1:
+        yield _error(f"An action has one type of these: {', '.join(sorted(EXECUTED))}.", f"{where}.type", _PLAN)
+    if not is_removal(action):
+        return
+    if "definitionCanonical" in action or action.get("action"):
+        yield _error("A removal leads to nothing else; give it no definition and no actions.", where, _PLAN)
+    if [value.get("path") for value in action.get("dynamicValue", ())].count(TARGET) != 1:
+        yield _error(
+            f"A removal names the orders it removes; compute them with one dynamicValue of path '{TARGET}'.",
+            where,
+            _PLAN,
+        )
 
 
 def _activity(package: Package, activity: Resource) -> Iterator[ContentError]:

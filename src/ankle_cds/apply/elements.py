@@ -121,6 +121,7 @@ TYPES: Final[dict[str, dict[str, str]]] = {
         "requiredBehavior": "code",
         "precheckBehavior": "code",
         "cardinalityBehavior": "code",
+        "resource": "Reference",
     },
     "CodeableConcept": {"coding": "Coding*", "text": "string"},
     "Coding": {"system": "uri", "version": "string", "code": "code", "display": "string"},

@@ -2,7 +2,7 @@
 
 Pure: the same package, evaluation, subject and time give the same bytes. What is carried over unchanged is shared with
 the artifacts, not copied: a RequestGroup is read, never changed. The plans named by `definitionCanonical` are
-nested actions of the one RequestGroup; activities become drafts in `contained`.
+nested actions of the one RequestGroup; activities become drafts in `contained`; a removal names the order it removes.
 https://hl7.org/fhir/R4/plandefinition-operation-apply.html
 """
 
@@ -15,6 +15,7 @@ from ankle_cds.apply.drafts import Dynamic, Subject, draft
 from ankle_cds.apply.expressions import identifier
 from ankle_cds.apply.paths import resolve
 from ankle_cds.apply.reasons import Reason
+from ankle_cds.apply.removals import TARGET, is_removal, removal
 from ankle_cds.apply.values import convert
 from ankle_cds.errors import ContentError
 
@@ -204,6 +205,8 @@ class _Application:
         # R4 wants either a resource or actions, not both and not neither (rqg-1).
         if children:
             result["action"] = children
+        elif is_removal(action):
+            return removal(result, self._targets(result["id"], action, dynamic))
         elif target is not None:
             result["resource"] = {"reference": "#" + self._draft(target, action, dynamic)}
         elif is_statement(action, scope.plan):
@@ -249,7 +252,7 @@ class _Application:
                 result[name] = target[name]
         for value in dynamic:
             own = on_action(value, action)
-            if own is None:
+            if own is None or own.path == TARGET:
                 continue
             path = resolve(own.path, ACTION, own.where)
             values = convert(self.evaluation[own.expression], path.type, own.where)
@@ -258,6 +261,16 @@ class _Application:
                 path.put(result, values)
             else:
                 result.pop(own.path, None)
+
+    def _targets(self, identity: str, action: dict[str, Any], dynamic: list[Dynamic]) -> list[dict[str, Any]]:
+        """Give the references of what a removal takes away."""
+        found: list[dict[str, Any]] = []
+        for value in dynamic:
+            own = on_action(value, action)
+            if own is not None and own.path == TARGET:
+                found += convert(self.evaluation[own.expression], resolve(TARGET, ACTION, own.where).type, own.where)
+                self.expressions.setdefault(identity, {})[TARGET] = own.expression
+        return found
 
     def _draft(self, activity: Resource, action: dict[str, Any], dynamic: list[Dynamic]) -> str:
         """Keep the draft of an activity among the contained resources and give its local id."""

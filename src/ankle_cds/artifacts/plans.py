@@ -44,6 +44,7 @@ class _Level:
     leads_to: frozenset[str]
 
 
+_TYPES_BELOW = "action.type.coding.code"
 _BEHAVIORS = ("groupingBehavior", "requiredBehavior", "precheckBehavior", "cardinalityBehavior")
 # By code of https://hl7.org/fhir/R4/valueset-plan-definition-type.html
 _LEVELS = {
@@ -208,12 +209,21 @@ class PlanChecks:
         children = action.get("action", [])
         removes = any(code == "remove" for code, _ in values_at(action, "type.coding.code"))
         top = len(location) == len(("action", 0))
-        if children and action.get("selectionBehavior") not in {"any", "at-most-one"}:
+        behavior = action.get("selectionBehavior")
+        # Below the card a group whose actions are all wanted is one suggestion.
+        if children and behavior not in {"any", "at-most-one"} and (top or behavior != "all"):
             self._refuse(
                 source,
                 (*location, "selectionBehavior"),
                 "selectionBehavior of a recommendation is any or at-most-one; other choices cannot be shown on a card.",
                 _CARDS,
+            )
+        if not top and behavior != "all" and any(code == "remove" for code, _ in values_at(action, _TYPES_BELOW)):
+            self._refuse(
+                source,
+                (*location, "selectionBehavior"),
+                "A removal and what replaces it are one suggestion; set selectionBehavior to all.",
+                _SUGGESTIONS,
             )
         if not children and not top and "definitionCanonical" not in action and not removes:
             self._refuse(

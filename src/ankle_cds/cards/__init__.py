@@ -1,7 +1,7 @@
 """The codec from RequestGroup to CDS Hooks cards: nothing is decided here, everything is carried over.
 
     sides      what RequestGroups recommend, before it is a card: sides joined, sorted, limited
-    details    two details become one
+    details    two details become one, and what is not shown is told on what is
     encode     the card, element by element
     selfcheck  no response leaves that breaks the contract
     checks     is every recommendation fit to be a card? asked at load
@@ -9,10 +9,10 @@
 | card              | RequestGroup.action                                                              |
 |-------------------|----------------------------------------------------------------------------------|
 | summary           | title                                                                            |
-| detail            | description                                                                      |
+| detail            | description, and the textEquivalent of what is not shown                         |
 | indicator         | priority: routine info, urgent warning, stat critical                            |
 | source            | first documentation: display, url; topic is the first coding of code             |
-| suggestions       | actions below: title, description, the contained draft; precheckBehavior yes     |
+| suggestions       | actions below: title, description, the draft, or the order a removal names       |
 | selectionBehavior | selectionBehavior                                                                |
 | links             | source, pages of the plan, links of the detail; forms as smart links where asked |
 | overrideReasons   | the package's ValueSet of override reasons                                       |

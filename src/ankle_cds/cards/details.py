@@ -1,5 +1,7 @@
 """Details that fit: two become one where a card speaks of both sides, and a long list of facts is cut and counted.
 
+What cards that are not shown have to tell comes as sections of its own, each with the heading the content gave it.
+
 A detail is sections: a heading (a Markdown heading, or a line in bold), paragraphs, then a list. Its first list holds
 the facts; nothing else is ever cut, because what is not known and the limits of the advice have to be read.
 """
@@ -8,9 +10,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 LIMIT = 2_000  # UTF-16 code units
 _ITEM = "- "
+_ALL = 10_000  # more lines than any list has
 _MOST_ITEMS = 10  # lines of a list, which then says how many more there are
 _MORE = re.compile(r"- and ([0-9]{1,3}) more")
 _HEADING = re.compile(r"#{1,6} .+|\*\*.+\*\*:?")
@@ -40,22 +47,42 @@ def join(first: str, second: str) -> str:
     return _fitting(_sections(first), _sections(second))
 
 
-def fit(text: str) -> str:
-    """Give a detail as it is when it fits, else with fewer of its facts and their number."""
-    return text if units(text) <= LIMIT else _fitting(_sections(text), {})
+def fit(text: str, recorded: Sequence[str] = ()) -> str:
+    """Give a detail as it is when it fits, else with fewer of its facts and their number.
+
+    `recorded` is what cards that are not shown tell: it follows the facts, and is cut and counted before they are.
+    """
+    if not recorded and units(text) <= LIMIT:
+        return text
+    sections = _sections(text)
+    added: dict[str, _Section] = {}
+    for one in recorded:
+        for heading, section in _sections(one).items():
+            added[heading] = _joined(added.get(heading, _Section()), section, _ALL)
+    known = {heading: _joined(section, added.pop(heading, _Section()), _ALL) for heading, section in sections.items()}
+    at = next((at for at, section in enumerate(sections.values(), start=1) if section.items), len(sections))
+    parts = list(known.items())
+    return _fitting(dict([*parts[:at], *added.items(), *parts[at:]]), {}, frozenset(added))
 
 
-def _fitting(sections: dict[str, _Section], others: dict[str, _Section]) -> str:
-    """Show as many facts as fit, half of them of each side; what is still too long is left for the self-check."""
+def _fitting(
+    sections: dict[str, _Section], others: dict[str, _Section], first_cut: frozenset[str] = frozenset()
+) -> str:
+    """Show as many facts as fit, half of them of each side; what is still too long is left for the self-check.
+
+    The lists under the headings of `first_cut` get shorter first.
+    """
     order = _order(sections, others)
     facts = next((one for one in order if any(one in held and held[one].items for held in (sections, others))), None)
     text = ""
-    for most in range(_MOST_ITEMS, 0, -1):
+    lengths = range(_MOST_ITEMS, 0, -1)
+    for most, rest in [*((_MOST_ITEMS, rest) for rest in lengths if first_cut), *((most, 1) for most in lengths)]:
+        allowed = dict.fromkeys(first_cut, rest) | ({} if facts in first_cut else {facts: most})
         joined = {
             heading: _joined(
                 sections.get(heading, _Section()),
                 others.get(heading, _Section()),
-                most if heading == facts else _MOST_ITEMS,
+                allowed.get(heading, _MOST_ITEMS),
             )
             for heading in order
         }

@@ -12,14 +12,14 @@ from ankle_cds.cards.checks import override_reasons
 from ankle_cds.cards.selfcheck import verify
 from ankle_cds.cards.sides import Recommendation, Side, Suggestion, limited, recommendations
 from ankle_cds.fhir import Resource, canonical_json, split_canonical, write_json
+from ankle_cds.hooks import HOOKS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
     from ankle_cds.artifacts import Package
 
 _MARKDOWN_LINK = re.compile(r"(?<!!)\[([^\]\n]+)\]\((https://[^()\s]+)\)")
-_ORDER_HOOKS = ("order-select", "order-sign")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,31 +44,41 @@ def encode(
     settings: CardSettings,
     hook: str,
     joined_title: Callable[[str], str | None],
+    drafts: Mapping[str, bool],
 ) -> list[dict[str, Any]]:
     """Give the cards for the RequestGroups of one request: one for the visit, or one per side, right first.
 
     The same input gives the same bytes; uuids are equal as long as the facts are. `joined_title` gives the title of an
-    action for both sides, by its id. Raises ContentError when a card would break the contract; the error holds no text
-    of the card.
+    action for both sides, by its id. `drafts` are the draft orders of the request as `Type/id`, and whether the client
+    knows that name. What the cards that are not shown have to tell is told on the last one that is. Raises ContentError
+    when a card would break the contract; the error holds no text of the card.
     """
-    ordered = recommendations(sides, joined_title)
-    limit = settings.max_cards_order if hook in _ORDER_HOOKS else settings.max_cards_view
+    ordered = recommendations(sides, joined_title, drafts)
+    limit = settings.max_cards_order if HOOKS[hook].is_about_orders else settings.max_cards_view
     shown = limited(ordered, limit, with_critical=settings.max_cards_critical)
+    hidden = [one for one in ordered[len(shown) :] if one.recorded]
     reasons = override_reasons(package)
     group = sides[0].request_group if sides else {}
-    cards = [_card(one, group, package, settings, reasons) for one in shown]
-    verify(cards, subject=group.get("subject"), encounter=group.get("encounter"))
+    cards = [
+        _card(one, hidden if one is shown[-1] else (), group, package=package, settings=settings, reasons=reasons)
+        for one in shown
+    ]
+    deletable = frozenset(name for name, known in drafts.items() if known)
+    verify(cards, subject=group.get("subject"), encounter=group.get("encounter"), deletable=deletable)
     return cards
 
 
 def _card(
     one: Recommendation,
+    hidden: Sequence[Recommendation],
     group: Resource,
+    *,
     package: Package,
     settings: CardSettings,
     reasons: list[dict[str, str]],
 ) -> dict[str, Any]:
     action = one.action
+    recorded = [other.recorded for other in hidden if other.recorded]
     topic = action["code"][0]["coding"][0]
     name = [
         topic["code"],
@@ -78,11 +88,12 @@ def _card(
         group.get("encounter"),
         group["instantiatesCanonical"],
     ]
+    name += [[other.action["id"], [side.facts(other.action["id"]) for side in other.sources]] for other in hidden]
     identity = uuid.uuid5(settings.uuid_namespace, canonical_json(name).decode())
     card: dict[str, Any] = {
         "uuid": str(identity),
         "summary": action["title"],
-        "detail": details.fit(action["description"]),
+        "detail": details.fit(action["description"], recorded),
         "indicator": one.indicator,
         "source": {
             "label": action["documentation"][0]["display"],
@@ -102,10 +113,7 @@ def _suggestion(suggestion: Suggestion, card: uuid.UUID) -> dict[str, Any]:
     made: dict[str, Any] = {"label": suggestion.label, "uuid": str(uuid.uuid5(card, suggestion.key))}
     if suggestion.recommended:
         made["isRecommended"] = True
-    made["actions"] = [
-        {"type": "create", "description": description, "resource": resource}
-        for description, resource in suggestion.actions
-    ]
+    made["actions"] = list(suggestion.actions)
     return made
 
 
@@ -134,11 +142,11 @@ def _links(one: Recommendation, package: Package, settings: CardSettings) -> lis
     return links
 
 
-def _forms(actions: tuple[tuple[str, Resource], ...]) -> list[str]:
+def _forms(actions: tuple[dict[str, Any], ...]) -> list[str]:
     return [
         given["valueCanonical"]
-        for _, resource in actions
-        if resource["resourceType"] == "Task"
-        for given in resource.get("input", ())
+        for action in actions
+        if action.get("resource", {}).get("resourceType") == "Task"
+        for given in action["resource"].get("input", ())
         if "valueCanonical" in given
     ]

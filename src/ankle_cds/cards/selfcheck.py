@@ -7,6 +7,7 @@ https://cds-hooks.hl7.org/2.0/#cds-service-response
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ankle_cds.cards.details import LIMIT, units
@@ -29,15 +30,28 @@ _HTTPS = re.compile(r"https://[^\s]+")
 _REQUESTS = ("ServiceRequest", "MedicationRequest", "Task", "CarePlan", "CommunicationRequest")
 
 
-def verify(cards: list[dict[str, Any]], *, subject: Any, encounter: Any) -> None:
+@dataclass(frozen=True, slots=True)
+class _Expected:
+    """Whom a draft must be for, and which draft orders an action may delete."""
+
+    subject: Any
+    encounter: Any
+    deletable: frozenset[str]
+
+
+def verify(
+    cards: list[dict[str, Any]], *, subject: Any, encounter: Any, deletable: frozenset[str] = frozenset()
+) -> None:
     """Raise ContentError naming the card's topic and every rule it breaks; the error quotes nothing of the card.
 
-    `subject` and `encounter` are the References that every draft must carry, `encounter` None when not known.
+    `subject` and `encounter` are the References that every draft must carry, `encounter` None when not known;
+    `deletable` are the draft orders of the request, as `Type/id`, that the client can find under that name.
     """
+    expected = _Expected(subject, encounter, deletable)
     uuids: list[str] = []
     levels: list[int] = []
     for at, card in enumerate(cards):
-        broken = list(_card(card, subject, encounter))
+        broken = list(_card(card, expected))
         if broken:
             topic = card.get("source", {}).get("topic", {}).get("code", "")
             raise ContentError(
@@ -53,14 +67,14 @@ def verify(cards: list[dict[str, Any]], *, subject: Any, encounter: Any) -> None
         raise ContentError("The cards are not in the order of their levels.", where="cards", spec=_SPEC)
 
 
-def _card(card: dict[str, Any], subject: Any, encounter: Any) -> Iterator[str]:
+def _card(card: dict[str, Any], expected: _Expected) -> Iterator[str]:
     if _has_empty(card):
         yield "It has an empty element."
     yield from _text(card)
     yield from _source(card.get("source", {}))
     if not _UUID.fullmatch(card.get("uuid", "")):
         yield "It has no uuid."
-    yield from _suggestions(card, subject, encounter)
+    yield from _suggestions(card, expected)
     yield from _links(card)
     for reason in card.get("overrideReasons", ()):
         if not all(reason.get(name) for name in ("code", "system", "display")):
@@ -90,7 +104,7 @@ def _source(source: dict[str, Any]) -> Iterator[str]:
         yield "Its source has no topic."
 
 
-def _suggestions(card: dict[str, Any], subject: Any, encounter: Any) -> Iterator[str]:
+def _suggestions(card: dict[str, Any], expected: _Expected) -> Iterator[str]:
     suggestions = card.get("suggestions", [])
     if ("suggestions" in card) != ("selectionBehavior" in card):
         yield "It has suggestions or a selectionBehavior, but not both."
@@ -104,7 +118,7 @@ def _suggestions(card: dict[str, Any], subject: Any, encounter: Any) -> Iterator
     for suggestion in suggestions:
         yield from _suggestion(suggestion)
         for action in suggestion.get("actions", ()):
-            yield from _action(action, subject, encounter)
+            yield from _action(action, expected)
 
 
 def _suggestion(suggestion: dict[str, Any]) -> Iterator[str]:
@@ -117,13 +131,20 @@ def _suggestion(suggestion: dict[str, Any]) -> Iterator[str]:
         yield "A suggestion has no action."
     if suggestion.get("isRecommended", True) is not True:
         yield "isRecommended is sent only when true."
+    deleted = [action.get("resourceId") for action in suggestion.get("actions", ()) if action.get("type") == "delete"]
+    if len(set(deleted)) != len(deleted):
+        yield "A suggestion deletes the same draft twice."
 
 
-def _action(action: dict[str, Any], subject: Any, encounter: Any) -> Iterator[str]:
+def _action(action: dict[str, Any], expected: _Expected) -> Iterator[str]:
     if not action.get("description"):
         yield "An action has no description."
+    if action.get("type") == "delete":
+        if action.keys() - {"type", "description", "resourceId"} or action.get("resourceId") not in expected.deletable:
+            yield "An action deletes something else than a draft order of the request that the client named."
+        return
     if action.get("type") != "create" or "resource" not in action or "resourceId" in action:
-        yield "An action is not a create with its resource."
+        yield "An action is neither a create with its resource nor a delete."
         return
     resource = action["resource"]
     if "id" in resource:
@@ -134,7 +155,7 @@ def _action(action: dict[str, Any], subject: Any, encounter: Any) -> Iterator[st
         if any(name in resource for name in ("dosageInstruction", "dispenseRequest")):
             yield "A draft states a dose."
     owner = "for" if resource["resourceType"] == "Task" else "subject"
-    if resource.get(owner) != subject or resource.get("encounter") != encounter:
+    if resource.get(owner) != expected.subject or resource.get("encounter") != expected.encounter:
         yield "A draft names another patient or encounter."
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ankle_cds.cards import details
+from ankle_cds.errors import ContentError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -17,6 +18,8 @@ INDICATORS = {"stat": "critical", "urgent": "warning", "routine": "info"}
 _ORDER = {"critical": 0, "warning": 1, "info": 2}
 _SIDES = {"right": 0, "both": 0, "left": 1}
 BOTH = "both"
+_SAID = ("title", "description", "textEquivalent", "priority")
+_ACTION = "https://cds-hooks.hl7.org/2.0/#action"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +36,15 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """A button: label and the drafts it creates, each with the words to do it by hand; `key` is unique in its card."""
+    """A button: label and the CDS Hooks actions it takes; `key` is unique in its card.
+
+    Each action has the words to do it by hand. https://cds-hooks.hl7.org/2.0/#action
+    """
 
     key: str
     label: str
     recommended: bool
-    actions: tuple[tuple[str, Resource], ...]
+    actions: tuple[dict[str, Any], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +65,23 @@ class Recommendation:
         """The level of the card."""
         return INDICATORS[self.action["priority"]]
 
+    @property
+    def recorded(self) -> str | None:
+        """What to tell on another card when this one is not shown, None when the content has nothing for it."""
+        return self.action.get("textEquivalent")
 
-def recommendations(sides: tuple[Side, ...], joined_title: Callable[[str], str | None]) -> list[Recommendation]:
+
+def recommendations(
+    sides: tuple[Side, ...], joined_title: Callable[[str], str | None], drafts: Mapping[str, bool]
+) -> list[Recommendation]:
     """List what the sides recommend, most urgent first, then in the order of the content, right before left.
 
     The content may set its own place with `action.prefix` (numbers joined by dots, lower first). An action whose
-    cardinality is single stands once for both sides: `joined_title` gives its title for both, by action id.
+    cardinality is single stands once for both sides: `joined_title` gives its title for both, by action id. So does one
+    that says and offers the same for both. `drafts` tells of every draft order, as `Type/id`, whether the client knows
+    that name; one it does not know cannot be deleted.
     """
-    found = [one for side in sides for one in _of_side(side)]
+    found = [one for side in sides for one in _of_side(side, drafts)]
     if len(sides) > 1:
         found = _joined(found, joined_title)
     return sorted(found, key=lambda one: (_ORDER[one.indicator], one.place, _SIDES.get(one.side or "", 0)))
@@ -78,15 +93,15 @@ def limited(ordered: list[Recommendation], limit: int, *, with_critical: int) ->
     return ordered[: min(limit, with_critical) if critical else limit]
 
 
-def _of_side(side: Side) -> Iterator[Recommendation]:
-    drafts = {f"#{draft['id']}": draft for draft in side.request_group.get("contained", ())}
+def _of_side(side: Side, orders: Mapping[str, bool]) -> Iterator[Recommendation]:
+    offer = _Offer({f"#{draft['id']}": draft for draft in side.request_group.get("contained", ())}, orders)
     for at, action in enumerate(_outermost(side.request_group.get("action", ()))):
         yield Recommendation(
             action=action,
             side=side.side,
             place=(_prefix(action), at),
             sources=(side,),
-            suggestions=tuple(_suggestions(action.get("action", ()), drafts)),
+            suggestions=tuple(offer.suggestions(action.get("action", ()))),
         )
 
 
@@ -103,21 +118,44 @@ def _prefix(action: dict[str, Any]) -> tuple[int, ...]:
     return tuple(int(part) for part in action.get("prefix", "").split(".") if part.isdecimal())
 
 
-def _suggestions(actions: Any, drafts: Mapping[str, Resource]) -> Iterator[Suggestion]:
-    """One suggestion per action that drafts something; a group whose actions are all wanted is one suggestion."""
-    for action in actions:
-        below = action.get("action", ())
-        if below and action.get("selectionBehavior") != "all":
-            yield from _suggestions(below, drafts)
-            continue
-        parts = [part for part in (below or (action,)) if part.get("resource", {}).get("reference") in drafts]
-        if parts:
-            yield Suggestion(
-                key=action["id"],
-                label=action["title"],
-                recommended=action.get("precheckBehavior") == "yes",
-                actions=tuple((part["description"], _unnamed(drafts[part["resource"]["reference"]])) for part in parts),
+@dataclass(frozen=True, slots=True)
+class _Offer:
+    """Turns actions into suggestions: `drafts` by local reference, `orders` as in `recommendations`."""
+
+    drafts: Mapping[str, Resource]
+    orders: Mapping[str, bool]
+
+    def suggestions(self, actions: Any) -> Iterator[Suggestion]:
+        """One suggestion per action that does something; a group whose actions are all wanted is one suggestion."""
+        for action in actions:
+            below = action.get("action", ())
+            if below and action.get("selectionBehavior") != "all":
+                yield from self.suggestions(below)
+                continue
+            steps = tuple(self.steps(action))
+            if steps:
+                yield Suggestion(
+                    key=action["id"],
+                    label=action["title"],
+                    recommended=action.get("precheckBehavior") == "yes",
+                    actions=steps,
+                )
+
+    def steps(self, action: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        """Give what an action and those below it do: a local reference is a draft to create, another one to delete."""
+        for part in action.get("action", ()):
+            yield from self.steps(part)
+        target = action.get("resource", {}).get("reference")
+        if target in self.drafts:
+            yield {"type": "create", "description": action["description"], "resource": _unnamed(self.drafts[target])}
+        elif target is not None and target not in self.orders:
+            raise ContentError(
+                f"The action {action['id']} removes what is no draft order of the request; correct the definition.",
+                where=action["id"],
+                spec=_ACTION,
             )
+        elif target is not None and self.orders[target]:
+            yield {"type": "delete", "description": action["description"], "resourceId": target}
 
 
 def _unnamed(draft: Resource) -> Resource:
@@ -128,12 +166,20 @@ def _joined(found: list[Recommendation], joined_title: Callable[[str], str | Non
     result: list[Recommendation] = []
     for one in found:
         single = one.action.get("cardinalityBehavior") == "single"
-        twin = next((at for at, other in enumerate(result) if single and other.action["id"] == one.action["id"]), None)
-        if twin is None:
-            result.append(one)
-        else:
+        twin = next((at for at, other in enumerate(result) if other.action["id"] == one.action["id"]), None)
+        if twin is not None and single:
             result[twin] = _join(result[twin], one, joined_title(one.action["id"]))
+        elif twin is not None and _alike(result[twin], one):
+            result[twin] = replace(result[twin], side=None, sources=result[twin].sources + one.sources)
+        else:
+            result.append(one)
     return result
+
+
+def _alike(first: Recommendation, second: Recommendation) -> bool:
+    """Tell whether two say and offer the same; a title that names its side never does."""
+    same = all(first.action.get(name) == second.action.get(name) for name in _SAID)
+    return same and repr(first.suggestions) == repr(second.suggestions)
 
 
 def _join(first: Recommendation, second: Recommendation, title: str | None) -> Recommendation:

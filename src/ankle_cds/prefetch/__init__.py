@@ -5,8 +5,21 @@ the logic is told which keys it must not read as "nothing there". Nothing of ano
 https://cds-hooks.hl7.org/2.0/#prefetch-template
 """
 
-from ankle_cds.prefetch.gathering import PatientData, check_identity, gather, settle, templates
+from ankle_cds.prefetch.drafts import Drafts, read_drafts
+from ankle_cds.prefetch.gathering import PatientData, check_identity, gather, is_closed, settle, templates, unread
 from ankle_cds.prefetch.malformed import without_malformed
 from ankle_cds.prefetch.reading import State
 
-__all__ = ["PatientData", "State", "check_identity", "gather", "settle", "templates", "without_malformed"]
+__all__ = [
+    "Drafts",
+    "PatientData",
+    "State",
+    "check_identity",
+    "gather",
+    "is_closed",
+    "read_drafts",
+    "settle",
+    "templates",
+    "unread",
+    "without_malformed",
+]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from ankle_cds.errors import RequestError, RequestFault
 from ankle_cds.fhir import Resource, reference
+from ankle_cds.prefetch.drafts import KEY, Drafts, read_drafts
 from ankle_cds.prefetch.reading import KNOWN, SPECIFICATION, Reading, State, Wanted, conflict
 
 if TYPE_CHECKING:
@@ -26,7 +27,8 @@ class PatientData:
     """One patient's resources for one hook call.
 
     `keys` names for each resource the key it came with. `unavailable` are the keys whose absence of data proves
-    nothing; `missing` are the required ones among them that lack what they are required for.
+    nothing; `missing` are the required ones among them that lack what they are required for. `drafts` are the draft
+    orders of the call, which also stand among the resources; None at a hook that has none.
     """
 
     resources: tuple[Resource, ...] = field(repr=False)
@@ -35,6 +37,7 @@ class PatientData:
     unavailable: frozenset[str]
     missing: tuple[str, ...]
     fetched: tuple[str, ...] = ()
+    drafts: Drafts | None = None
 
 
 def templates(package: Package, hook: str) -> dict[str, str]:
@@ -54,13 +57,14 @@ def settle(data: PatientData, evaluation: Evaluation, definitions: Container[str
     """Refuse the call with 412 naming the keys when required data is missing and the logic cannot do without it.
 
     Definitions of the logic decide, where it has them: with `GateClosed` true no card can fire whatever the missing
-    data hold; `GateNeeds<Key>` says whether an unavailable key is needed, in place of its `need`.
+    data hold; `GateNeeds<Key>` says whether an unavailable key is needed, in place of its `need`. Where draft orders
+    are judged, `GateOrderClosed` and `GateOrderNeeds<Key>` are asked instead.
     """
-    if "GateClosed" in definitions and evaluation["GateClosed"] is True:
+    if is_closed(data, evaluation, definitions):
         return
     needed = []
     for key in data.states:
-        asked = f"GateNeeds{key[0].upper()}{key[1:]}"
+        asked = f"{_gate(data)}Needs{key[0].upper()}{key[1:]}"
         if key in data.unavailable and asked in definitions:
             if evaluation[asked] is True:
                 needed.append(key)
@@ -68,6 +72,16 @@ def settle(data: PatientData, evaluation: Evaluation, definitions: Container[str
             needed.append(key)
     if needed:
         raise RequestError(RequestFault.PRECONDITION, diagnostics=tuple(needed), spec=SPECIFICATION)
+
+
+def is_closed(data: PatientData, evaluation: Evaluation, definitions: Container[str]) -> bool:
+    """Tell whether the logic has a definition for it and knows that no card can fire, whatever is missing."""
+    closed = f"{_gate(data)}Closed"
+    return closed in definitions and evaluation[closed] is True
+
+
+def _gate(data: PatientData) -> str:
+    return "Gate" if data.drafts is None else "GateOrder"
 
 
 def check_identity(request: Request, package: Package) -> None:
@@ -98,7 +112,21 @@ async def gather(request: Request, package: Package, client: FhirClient | None) 
         for outcome in outcomes:
             if isinstance(outcome, BaseException):
                 raise outcome
-    return _combine(readings, fetched)
+    return _combine(readings, fetched, read_drafts(request))
+
+
+def unread(request: Request, package: Package, drafts: Drafts) -> PatientData:
+    """Give what a request itself holds, its drafts, as if every key could not be had."""
+    wanted = _wanted(package, request)
+    keys = [each.key for each in wanted]
+    return PatientData(
+        resources=drafts.resources,
+        keys=(KEY,) * len(drafts.resources),
+        states=dict.fromkeys(keys, State.UNAVAILABLE),
+        unavailable=frozenset(keys),
+        missing=tuple(each.key for each in wanted if each.required),
+        drafts=drafts,
+    )
 
 
 def _check_token(request: Request) -> None:
@@ -129,7 +157,8 @@ def _session(request: Request, client: FhirClient | None) -> Session | None:
     )
 
 
-def _combine(readings: Sequence[Reading], fetched: tuple[str, ...]) -> PatientData:
+def _combine(readings: Sequence[Reading], fetched: tuple[str, ...], drafts: Drafts | None) -> PatientData:
+    judged = frozenset(drafts.judged if drafts else ())
     states: dict[str, State] = {}
     missing: list[str] = []
     found: dict[str, tuple[Resource, str]] = {}
@@ -142,16 +171,18 @@ def _combine(readings: Sequence[Reading], fetched: tuple[str, ...]) -> PatientDa
         for resource in (*reading.resources, *reading.resolvable(types)):
             # The same resource under two keys counts once; without an id it cannot be told apart.
             name = reference(resource) or f"#{len(found)}"
-            if name not in found:
+            if name not in found and name not in judged:
                 found[name] = (resource, key)
     unavailable = {key for key, state in states.items() if state not in KNOWN}
+    pairs = [*found.values(), *((draft, KEY) for draft in (drafts.resources if drafts else ()))]
     return PatientData(
-        resources=tuple(resource for resource, _ in found.values()),
-        keys=tuple(key for _, key in found.values()),
+        resources=tuple(resource for resource, _ in pairs),
+        keys=tuple(key for _, key in pairs),
         states=states,
         unavailable=frozenset(unavailable.union(missing)),
         missing=tuple(missing),
         fetched=fetched,
+        drafts=drafts,
     )
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ankle_cds import elm
 from ankle_cds.errors import RequestError, RequestFault
 from ankle_cds.fhir import reference
+from ankle_cds.prefetch.drafts import KEY
 from ankle_cds.prefetch.reading import SPECIFICATION, State
 
 if TYPE_CHECKING:
@@ -31,8 +32,8 @@ def without_malformed(
 ) -> PatientData:
     """Leave out the records the logic cannot read, and call the keys they came with partial.
 
-    One bad record costs what it says and not the whole call. Raises RequestError 412 naming keys when it is the patient
-    or the encounter itself, or when there are too many.
+    One bad record costs what it says and not the whole call; a draft order among them counts as unreadable. Raises
+    RequestError 412 naming keys when it is the patient or the encounter itself, or when there are too many.
     """
     context = (f"Patient/{request.context.patient_id}", f"Encounter/{request.context.encounter_id}")
     pairs = list(zip(data.resources, data.keys, strict=True))
@@ -51,12 +52,18 @@ def without_malformed(
         del others[culprit - len(own)]
     else:
         raise _refusal(spoilt)
+    drafts = data.drafts
+    if drafts is not None:
+        readable = tuple(resource for resource, key in others if key == KEY)
+        lost = len(drafts.resources) - len(readable)
+        drafts = replace(drafts, resources=readable, unreadable=drafts.unreadable + lost)
     return replace(
         data,
         resources=tuple(resource for resource, _ in own + others),
         keys=tuple(key for _, key in own + others),
         states={key: State.PARTIAL if key in spoilt else state for key, state in data.states.items()},
-        unavailable=data.unavailable | spoilt,
+        unavailable=data.unavailable | (spoilt - {KEY}),
+        drafts=drafts,
     )
 
 

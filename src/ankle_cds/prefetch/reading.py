@@ -181,7 +181,7 @@ class Reading:
         mine = (None, self.own_patient)
         if subject in mine and patient in mine:
             return False  # the usual case, and there are many
-        if not (_names_other(subject, self.context.patient_id) or _names_other(patient, self.context.patient_id)):
+        if not (names_other(subject, self.context.patient_id) or names_other(patient, self.context.patient_id)):
             return False
         if self.context.encounter_id is not None and reference(resource) == f"Encounter/{self.context.encounter_id}":
             raise conflict()
@@ -228,7 +228,7 @@ def _is_failure(outcome: Resource) -> bool:
     return any(not isinstance(issue, dict) or issue.get("severity") in _FAILED for issue in issues)
 
 
-def _names_other(element: object, patient_id: str) -> bool:
+def names_other(element: object, patient_id: str) -> bool:
     """Tell whether a subject element names somebody else; a malformed one is not trusted either.
 
     Logical references (identifier, display), contained and urn:uuid references do not name anybody by id.

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from ankle_cds.artifacts import Package
     from ankle_cds.hooks import Request as HookRequest
-    from ankle_cds.prefetch import PatientData
+    from ankle_cds.prefetch import Drafts, PatientData
     from ankle_cds.service.routes import Respond
     from ankle_cds.settings import Settings
 
@@ -58,7 +58,12 @@ def create_app(
     from the settings). Raises ContentError when the settings do not permit serving.
     """
     settings.refuse_open_production()
-    answer = respond or _guidance(packages, settings)
+    decided = guidance_settings(packages, settings)
+    answer = respond or _guidance(packages, decided)
+
+    def silent(package: Package, request: HookRequest, drafts: Drafts | None, now: datetime) -> bool:
+        return guidance.no_card_can_fire(package, request, drafts, decided, now)
+
     fhir = client or FhirClient(
         settings.policy(), settings.limits(), ca_file=str(settings.ca_file) if settings.ca_file else None
     )
@@ -69,7 +74,7 @@ def create_app(
         await fhir.aclose()
 
     app = Starlette(
-        routes=Service(packages, settings, clock, fhir, answer).routes(),
+        routes=Service(packages, settings, clock, fhir, answer, silent).routes(),
         exception_handlers={
             RequestError: _refused,
             answers.ServiceError: _unable,
@@ -93,11 +98,10 @@ def guidance_settings(packages: Mapping[str, Package], settings: Settings) -> gu
     return guidance.Settings(cards=CardSettings(uuid_namespace=settings.uuid_namespace, **own), parameters=given)
 
 
-def _guidance(packages: Mapping[str, Package], settings: Settings) -> Respond:
+def _guidance(packages: Mapping[str, Package], decided: guidance.Settings) -> Respond:
     """Bind `guidance.respond` to what the site decided; refuse to start with content that could not become a card."""
     for package in packages.values():
         guidance.check(package)
-    decided = guidance_settings(packages, settings)
 
     def respond(package: Package, request: HookRequest, data: PatientData, now: datetime) -> guidance.Guidance:
         return guidance.respond(package, request, data, decided, now)

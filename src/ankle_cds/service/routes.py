@@ -28,17 +28,22 @@ if TYPE_CHECKING:
     from ankle_cds.settings import Settings
 
     Respond = Callable[[Package, hooks.Request, prefetch.PatientData, datetime], guidance.Guidance]
+    Silent = Callable[[Package, hooks.Request, prefetch.Drafts | None, datetime], bool]
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """Everything the addresses share; nothing in it changes from one request to the next."""
+    """Everything the addresses share; nothing in it changes from one request to the next.
+
+    `respond` makes the guidance from the data of one patient; `silent` tells, before any is read, that there is none.
+    """
 
     packages: Mapping[str, Package]
     settings: Settings
     clock: Callable[[], datetime]
     client: FhirClient
     respond: Respond
+    silent: Silent
 
     def routes(self) -> list[Route]:
         """Give one route per address, and none for a service id that discovery does not list."""
@@ -104,7 +109,11 @@ class _Call:
         record |= {"hookInstance": request.hook_instance, "hook": request.hook, "tolerated": request.tolerated or None}
         record["plan"] = f"{self.package.get(self.package.pathway)['id']}|{self.package.version}"
         marks.append(time.perf_counter())
-        if _no_card_can_fire(request):
+        now = self.service.clock()
+        drafts = prefetch.read_drafts(request)
+        if drafts is not None:
+            record |= {"drafts": len(drafts.resources), "draftsDropped": drafts.foreign + drafts.unreadable or None}
+        if self.service.silent(self.package, request, drafts, now):
             prefetch.check_identity(request, self.package)
             return answers.document({"cards": []})
         data = await prefetch.gather(request, self.package, self.service.client)
@@ -112,7 +121,7 @@ class _Call:
         marks.append(time.perf_counter())
         if marks[-1] - marks[0] > settings.request_deadline:
             raise answers.ServiceError(ServiceFault.DEADLINE)
-        given = self._evaluate(request, data, record)
+        given = self._evaluate(request, data, now, record)
         marks.append(time.perf_counter())
         record["actions"] = [card["source"]["topic"]["code"] for card in given.cards]
         names = ("parse", "gather", "evaluate")
@@ -121,24 +130,17 @@ class _Call:
         return answers.document({"cards": given.cards})
 
     def _evaluate(
-        self, request: hooks.Request, data: prefetch.PatientData, record: dict[str, Any]
+        self, request: hooks.Request, data: prefetch.PatientData, now: datetime, record: dict[str, Any]
     ) -> guidance.Guidance:
         """Evaluate; where the logic stumbles over a record, once more without the records it cannot read."""
-        now = self.service.clock()
         try:
             return self.service.respond(self.package, request, data, now)
         except elm.EvaluationError as error:
             record["malformed"] = error.where or "unknown"
-        given = guidance.request_parameters(request, data)
+        given = guidance.request_parameters(self.package, request, data)
         usable = prefetch.without_malformed(data, request, self.package, given, now)
         record["unavailable"] = sorted(usable.unavailable)
         return self.service.respond(self.package, request, usable, now)
-
-
-def _no_card_can_fire(request: hooks.Request) -> bool:
-    """Tell from the context alone that there is nothing to say: not a professional's session, or no visit is open."""
-    without_visit = request.hook == "patient-view" and request.context.encounter_id is None
-    return without_visit or not request.context.by_professional
 
 
 def _options(allow: str) -> Response:

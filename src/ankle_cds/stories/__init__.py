@@ -2,6 +2,7 @@
 
     story.md        who comes, what is recorded, what the service should say and why; its head is read here
     chart.json      the patient's record: a FHIR R4 collection Bundle
+    drafts.json     at a hook that asks about orders: the draft orders, a collection Bundle
     request.json    what the EHR posts: derived from the two above, never written by hand
     expected.json   the exact body of the answer, reviewed against the specification
 

@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 import yaml
 
 from ankle_cds.errors import ContentError
+from ankle_cds.hooks import HOOKS
 from ankle_cds.stories.story import OK, ExpectedCard, Story
 
 _HEAD = re.compile(r"---\n(?P<head>.*?\n)---\n(?P<body>.*)", re.DOTALL)
@@ -78,7 +79,20 @@ class _Head:
             self.refuse("'id' differs from the name of the folder; make them equal.", values["id"])
         if sum(key in values for key in ("expect", "silent", "status")) != 1:
             self.refuse("Give exactly one of 'expect' (cards), 'silent: true' (none) and 'status' (an error).", node)
+        self.orders(values)
         return self.build(values, parts["body"].strip())
+
+    def orders(self, values: dict[str, yaml.Node]) -> None:
+        """Refuse drafts where no hook asks about them, and a hook that asks about orders without any."""
+        hook = HOOKS.get(self.text(values["hook"]))
+        if hook is None:
+            self.refuse(f"This hook is not known; use one of {', '.join(HOOKS)}.", values["hook"])
+        has_drafts = (self.folder / "drafts.json").exists()
+        if hook.is_about_orders != has_drafts:
+            advice = "add them in" if hook.is_about_orders else "they cannot be sent with it: remove"
+            self.refuse(f"The hook {hook.name} and its draft orders do not fit; {advice} drafts.json.", values["hook"])
+        if "selections" in values and "selections" not in hook.context.model_fields:
+            self.refuse("Only order-select has selections; remove them.", values["selections"])
 
     def build(self, values: dict[str, yaml.Node], body: str) -> Story:
         def texts(key: str) -> tuple[str, ...]:
@@ -93,6 +107,7 @@ class _Head:
             patient=self.text(values["patient"]),
             user=self.text(values["user"]),
             encounter=self.text(values["encounter"]) if "encounter" in values else None,
+            selections=texts("selections"),
             parameters=self.parameters(values.get("parameters")),
             unavailable=texts("unavailable"),
             omit=texts("omit"),

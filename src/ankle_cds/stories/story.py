@@ -37,8 +37,10 @@ class ExpectedCard:
 class Story:
     """One story folder.
 
-    `clock` is the time of the evaluation, with its offset. `parameters` are what the site of this story has configured.
-    Of the prefetch keys, `unavailable` come as an OperationOutcome, `omit` are left out, `empty` are sent as null.
+    `clock` is the time of the evaluation, with its offset. At a hook that asks about orders the drafts stand in
+    `drafts.json`, and `selections` names those being selected, as `Type/id`. `parameters` are what the site of this
+    story has configured. Of the prefetch keys, `unavailable` come as an OperationOutcome, `omit` are left out, `empty`
+    are sent as null.
     `expect` are the cards in order, none where the service stays silent; `status` is the HTTP status of the answer.
     `says` and `never_says` are words that the cards must and must not contain. `tags` name test cases of the clinical
     specification, `statements` and `evidence` what the story leans on. `text` is the story itself, Markdown.
@@ -52,6 +54,7 @@ class Story:
     patient: str
     user: str
     encounter: str | None = None
+    selections: tuple[str, ...] = ()
     parameters: Mapping[str, Any] = field(default_factory=dict)
     unavailable: tuple[str, ...] = ()
     omit: tuple[str, ...] = ()
@@ -85,10 +88,21 @@ class Story:
         chart: Resource = read_json_file(self.folder / "chart.json")
         return chart
 
+    @property
+    def drafts_file(self) -> Path:
+        """Where the draft orders stand, a Bundle; only a story of a hook that asks about orders has the file."""
+        return self.folder / "drafts.json"
+
     def context(self) -> dict[str, Any]:
         """Give the hook's context as the EHR sends it."""
-        context = {"userId": self.user, "patientId": self.patient}
-        return context | ({"encounterId": self.encounter} if self.encounter is not None else {})
+        context: dict[str, Any] = {"userId": self.user, "patientId": self.patient}
+        if self.encounter is not None:
+            context["encounterId"] = self.encounter
+        if self.selections:
+            context["selections"] = list(self.selections)
+        if self.drafts_file.exists():
+            context["draftOrders"] = read_json_file(self.drafts_file)
+        return context
 
     def request(self, templates: Mapping[str, str], chart: Resource | None = None) -> dict[str, Any]:
         """Derive the hook request an EHR would post: prefetch `templates` filled from the chart, or from another one.

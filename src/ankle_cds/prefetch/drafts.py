@@ -1,0 +1,110 @@
+"""The draft orders of an order hook: which are judged, which the client can find again, which cannot be read.
+
+A draft is data of the call and of nothing else. What stands on record under the name of a judged draft is that draft,
+saved earlier, and counts once. https://cds-hooks.org/hooks/order-sign/ · https://cds-hooks.org/hooks/order-select/
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from uuid import NAMESPACE_OID, uuid5
+
+from ankle_cds.errors import RequestError, RequestFault
+from ankle_cds.fhir import Resource, canonical_json, is_resource, reference
+from ankle_cds.prefetch.reading import names_other
+
+if TYPE_CHECKING:
+    from ankle_cds.hooks import Request
+
+KEY = "draftOrders"
+"""The name under which drafts stand among the keys of the patient's data: that of their field."""
+
+# What the hooks call orders; anything else in the Bundle is neither a draft nor evidence of anything.
+_ORDERS = frozenset({"DeviceRequest", "MedicationRequest", "NutritionOrder", "ServiceRequest", "VisionPrescription"})
+_FHIR_ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
+_SPEC = "https://cds-hooks.org/hooks/order-sign/"
+
+
+@dataclass(frozen=True, slots=True)
+class Drafts:
+    """The drafts to judge: every one with an id, its own or one made for this call.
+
+    `unnamed` are those whose id was made here, as `Type/id`: the client does not know it. `unreadable` counts entries
+    that could not be read; `foreign` those of another patient, which are nobody's business here.
+    """
+
+    resources: tuple[Resource, ...] = field(default=(), repr=False)
+    unnamed: frozenset[str] = frozenset()
+    unreadable: int = 0
+    foreign: int = 0
+
+    @property
+    def judged(self) -> tuple[str, ...]:
+        """The drafts as `Type/id`, each once, in the order of the request."""
+        return tuple(dict.fromkeys(_named(resource) for resource in self.resources))
+
+    @property
+    def known_to_client(self) -> dict[str, bool]:
+        """For every draft, as `Type/id`, whether the client can find it under that name."""
+        return {name: name not in self.unnamed for name in self.judged}
+
+    def require_readable(self) -> None:
+        """Refuse with 400 when a draft was not read; asked where there is no card, which would say that all is well."""
+        if self.unreadable:
+            raise RequestError(RequestFault.BAD_VALUE, diagnostics=(f"context.{KEY}",), spec=_SPEC)
+
+
+def read_drafts(request: Request) -> Drafts | None:
+    """Give the drafts a request asks to judge; None at a hook that has none.
+
+    Those selected, all when none is; a selected name that is no draft is passed over.
+    """
+    orders = getattr(request.context, "draft_orders", None)
+    if orders is None:
+        return None
+    selected = frozenset(getattr(request.context, "selections", ()))
+    found: list[Resource] = []
+    unnamed: set[str] = set()
+    seen: Counter[bytes] = Counter()
+    unreadable = foreign = 0
+    for entry in orders.entry:
+        draft = entry.get("resource") if isinstance(entry, dict) else None
+        if not is_resource(draft):
+            unreadable += not selected
+            continue
+        if draft["resourceType"] not in _ORDERS or (selected and reference(draft) not in selected):
+            continue
+        other = _is_other_patients(draft, request.context.patient_id)
+        unreadable += other is None
+        foreign += other is True
+        if other is not False:
+            continue
+        content = canonical_json(draft)
+        seen[content] += 1
+        given = draft.get("id")
+        if not (isinstance(given, str) and _FHIR_ID.fullmatch(given)):
+            # Made from what the draft says: it has the same id in every call, and no record has it by chance.
+            draft = draft | {"id": f"{uuid5(NAMESPACE_OID, content.decode())}-{seen[content]}"}
+            unnamed.add(_named(draft))
+        elif seen[content] > 1:
+            continue
+        found.append(draft)
+    return Drafts(tuple(found), frozenset(unnamed), unreadable, foreign)
+
+
+def _is_other_patients(draft: Resource, patient: str) -> bool | None:
+    """Tell whether a draft names another patient; None where it names its patient in no readable way."""
+    for name in ("subject", "patient"):
+        element: Any = draft.get(name)
+        if element is not None and not (isinstance(element, dict) and isinstance(element.get("reference", ""), str)):
+            return None
+        if names_other(element, patient):
+            return True
+    return False
+
+
+def _named(resource: Resource) -> str:
+    return f"{resource['resourceType']}/{resource['id']}"
