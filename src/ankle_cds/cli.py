@@ -169,7 +169,9 @@ def _extract(options: argparse.Namespace) -> int:
     said = [f"{number} {words}" for number, words in counts if number or words == "observations"]
     if extracted.hidden:
         said.append(f"{extracted.hidden} answers of hidden questions left out")
-    Console(stderr=True, highlight=False, soft_wrap=True).print(f"{extracted.form.id} {extracted.form.version}: {', '.join(said)}")
+    Console(stderr=True, highlight=False, soft_wrap=True).print(
+        f"{extracted.form.id} {extracted.form.version}: {', '.join(said)}"
+    )
     return 0
 
 
