@@ -138,6 +138,8 @@ CARRIED = {
     "PlanDefinition/PaiConservativeCareOrderSet": s(33, 35, 36, 37, 38, 41),
     "Questionnaire/PaiHistory": s(1, 4, 12, 13, *range(15, 22), 24, 26, 35, 44, 52),
     "Questionnaire/PaiExam": s(10, 12, 19, *range(22, 27)),
+    "Questionnaire/PaiImagingAndInjectionFindings": s(3, 5, 8, 9, 10, 27, *range(29, 33), 40, 53),
+    "Questionnaire/PaiFollowUp": s(*range(33, 39), 41, 42, 43, 48, 49, 50),
 }
 
 FOR_TYPE = {
@@ -220,7 +222,33 @@ FORMS: dict[str, list[tuple[str, str, str]]] = {
         ("ankle.neurovascular-compromise", "choice", YN),
         ("ankle.suspected-posterior-process-fracture", "choice", YN),
     ],
+    "PaiImagingAndInjectionFindings": [
+        ("ankle.side", "choice", "side"),
+        ("ankle.imaging-modality", "choice", "PaiImagingModalityAnswer"),
+        ("ankle.imaging-date", "date", ""),
+        ("ankle.imaging-finding", "choice*", "PaiImagingFindingAnswer"),
+        ("ankle.diagnosis-uncertain", "choice", YN),
+        ("ankle.injection-or-surgery-considered", "choice", YN),
+        ("ankle.injection-date", "date", ""),
+        ("ankle.diagnostic-injection-response", "choice", "PaiDiagnosticInjectionResponseAnswer"),
+        ("ankle.steroid-injection-response", "choice", "PaiSteroidInjectionResponseAnswer"),
+        ("mri-contraindicated", "choice", YN),
+    ],
+    "PaiFollowUp": [
+        ("ankle.side", "choice", "side"),
+        ("ankle.conservative-care-start-date", "date", ""),
+        ("ankle.conservative-care-component", "choice*", "PaiConservativeCareComponentAnswer"),
+        ("ankle.response-to-care", "choice", "PaiResponseToCareAnswer"),
+        ("ankle.pain-score", "integer", "0..10"),
+        ("ankle.faam-adl-score", "decimal", "0..100"),
+        ("ankle.faam-sports-score", "decimal", "0..100"),
+        ("ankle.lefs-score", "decimal", "0..80"),
+        ("ankle.return-to-activity-stage", "choice", "PaiReturnToActivityStageAnswer"),
+        ("ankle.recurrence-after-treatment", "choice", YN),
+    ],
 }
+# Dates that say when a finding was made; like the side they are no findings themselves.
+NO_FINDINGS = {"ankle.side", "ankle.imaging-date", "ankle.injection-date"}
 # What opens a follow-up question: item, question, operator, answer. Three more open by an expression.
 OPENED_BY = {
     "PaiHistory": {
@@ -245,10 +273,19 @@ OPENED_BY = {
             )
         ),
     },
+    "PaiImagingAndInjectionFindings": {
+        ("ankle.imaging-date", "ankle.imaging-modality", "exists", "true"),
+        ("ankle.imaging-finding", "ankle.imaging-modality", "exists", "true"),
+        ("ankle.diagnostic-injection-response", "ankle.injection-date", "exists", "true"),
+        ("ankle.steroid-injection-response", "ankle.injection-date", "exists", "true"),
+    },
+    "PaiFollowUp": set(),
 }
 OPENED_BY_EXPRESSION = {
     "PaiHistory": {"ankle.unexplained-bone-pain", "gestational-age-weeks"},
     "PaiExam": {"ankle.calcaneal-squeeze-test"},
+    "PaiImagingAndInjectionFindings": set(),
+    "PaiFollowUp": set(),
 }
 CORE_EXAM_ITEMS = 12
 
@@ -643,12 +680,14 @@ def answerable(resource: Resource) -> list[dict[str, Any]]:
 def answers(item: dict[str, Any]) -> str:
     """Describe the answers of an item in the words of the form tables above."""
     if "answerValueSet" in item:
-        return tail(item["answerValueSet"])
+        return tail(item["answerValueSet"]).removeprefix("#")
     if item["linkId"] == "ankle.side":
         return "side"
     if "answerOption" in item:
         return f"Pai{feature_name(item)}Answer + unknown"
-    limits = {tail(part["url"]): part.get("valueInteger") for part in item.get("extension", ())}
+    limits = {
+        tail(part["url"]): part.get("valueInteger", part.get("valueDecimal")) for part in item.get("extension", ())
+    }
     return f"{limits['minValue']}..{limits['maxValue']}" if "minValue" in limits else ""
 
 
@@ -670,8 +709,9 @@ def test_a_form_asks_exactly_the_items_of_the_specification(package: Package, na
 def test_an_item_is_a_finding_with_a_code_and_a_profile(package: Package, name: str) -> None:
     """What the form records, the profile allows and the logic reads: same code, same answers."""
     form = package.get(f"{BASE}/Questionnaire/{name}")
+    contained = {f"#{resource['id']}": resource for resource in form["contained"]}
     for item in answerable(form):
-        if item["linkId"] == "ankle.side":
+        if item["linkId"] in NO_FINDINGS:
             assert not {"code", "definition"} & item.keys()
             continue
         (code,) = item["code"]
@@ -682,7 +722,7 @@ def test_an_item_is_a_finding_with_a_code_and_a_profile(package: Package, name: 
         pattern = coded["patternCodeableConcept"]["coding"][0]
         assert (code["system"], code["code"]) == (pattern["system"], pattern["code"]), item["linkId"]
         if "answerValueSet" in item:
-            assert value["binding"]["valueSet"] == item["answerValueSet"], item["linkId"]
+            assert value["binding"]["valueSet"] == contained[item["answerValueSet"]]["url"], item["linkId"]
             assert value["type"] == [{"code": "CodeableConcept"}], item["linkId"]
         if item["type"] == "date":
             assert value["type"] == [{"code": "dateTime"}], item["linkId"]
@@ -753,10 +793,17 @@ def test_link_ids_are_unique_and_short(package: Package) -> None:
 
 
 def test_forms_claim_no_extraction_they_do_not_have(package: Package) -> None:
+    """Extraction by templates, and by nothing else: an item with two ways would be recorded twice."""
     for form in package.of_type("Questionnaire"):
-        assert not [profile for profile in form["meta"]["profile"] if "-extr-" in profile]
+        claimed = [profile for profile in form["meta"]["profile"] if "-extr-" in profile]
+        assert claimed == [f"{SDC}sdc-questionnaire-extr-template"], form["id"]
         urls = {part["url"] for node in walk(form) for part in node.get("extension", ()) if "url" in part}
-        assert not [url for url in urls if re.search("Extract|itemExtractionContext", url)]
+        assert {tail(url) for url in urls if "xtract" in url} == {
+            "sdc-questionnaire-observation-extract-category",
+            "sdc-questionnaire-templateExtractBundle",
+            "sdc-questionnaire-templateExtractContext",
+            "sdc-questionnaire-templateExtractValue",
+        }
 
 
 # Case features

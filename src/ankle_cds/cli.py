@@ -99,6 +99,17 @@ def parser() -> argparse.ArgumentParser:
     explain.add_argument("--json", action="store_true", help="print plain JSON in place of the drawing")
     explain.set_defaults(command=_explain)
 
+    extract = commands.add_parser("extract", help="turn the response to a form into the Observations the rules read")
+    extract.add_argument("response", type=Path, metavar="RESPONSE.json", help="a FHIR R4 QuestionnaireResponse")
+    extract.add_argument(
+        "--patient",
+        type=Path,
+        metavar="FILE",
+        help="the Patient: decides about questions that depend on age or sex (default: they count as shown)",
+    )
+    extract.add_argument("--out", type=Path, metavar="FILE", help="file to write the Bundle to (default: print it)")
+    extract.set_defaults(command=_extract)
+
     build = commands.add_parser("build", help="write every FHIR resource of the guideline, one JSON file each")
     build.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write to")
     build.add_argument("--release", action="store_true", help="status active in place of draft")
@@ -145,6 +156,28 @@ def _explain(options: argparse.Namespace) -> int:
         sys.stdout.write(write_json(explanation, indent=2).decode() + "\n")
     else:
         explain.render(explanation, Console(highlight=False))
+    return 0
+
+
+def _extract(options: argparse.Namespace) -> int:
+    from ankle_cds import artifacts, forms  # noqa: PLC0415  # as above
+
+    response = read_json_file(options.response)
+    patient = read_json_file(options.patient) if options.patient else None
+    known = {url: form for package in artifacts.load_all().values() for url, form in forms.load(package).items()}
+    extracted = forms.extract(response, known, patient=patient, where=str(options.response))
+    written = write_json(extracted.bundle, indent=2) + b"\n"
+    if options.out:
+        options.out.write_bytes(written)
+    else:
+        sys.stdout.write(written.decode())
+    counts = [(extracted.count("PUT"), "observations"), (extracted.count("DELETE"), "to take back if recorded earlier")]
+    said = [f"{number} {words}" for number, words in counts if number or words == "observations"]
+    if extracted.hidden:
+        said.append(f"{extracted.hidden} answers of hidden questions left out")
+    Console(stderr=True, highlight=False, soft_wrap=True).print(
+        f"{extracted.form.id} {extracted.form.version}: {', '.join(said)}"
+    )
     return 0
 
 

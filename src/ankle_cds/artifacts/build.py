@@ -11,6 +11,7 @@ from ankle_cds.artifacts import (
     dependencies,
     effective,
     expansion,
+    forms,
     labels,
     libraries,
     logic,
@@ -90,6 +91,7 @@ class _Builder:
         for source in self.sources.values():
             metadata.claim_profiles(source.resource, self.settings.get("profiles", []))
         self._complete(program)
+        forms.derive(self.sources, self.findings)
         resources = self._finish()
         pathway, service = checks.endpoints(self.sources)[0][:2]
         return Package(

@@ -1,14 +1,15 @@
 """Is our content true? What `build` and `validate` ask beyond what loading already proved.
 
-`check` lists every artifact that has another shape than FHIR R4 gives it, and everything in the plans that `$apply`
-could not execute or that could not become a card, each at the file and line of the author.
+`check` lists every artifact that has another shape than FHIR R4 gives it, everything in the plans that `$apply` could
+not execute or that could not become a card, and everything in the forms that could not be extracted, each at the file
+and line of the author.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ankle_cds import apply, cards
+from ankle_cds import apply, cards, forms
 from ankle_cds.errors import ContentError
 from ankle_cds.validate.shape import Problem, shape_problems
 
@@ -32,7 +33,7 @@ def check(package: Package) -> tuple[ContentError, ...]:
         for url, resource in package.resources.items()
         for problem in shape_problems(resource)
     ]
-    for error in (*apply.check(package), *cards.check(package)):
+    for error in (*apply.check(package), *cards.check(package), *forms.check(package)):
         where = package.locate(error.where) if error.where else None
         found.append(ContentError(error.message, where=where, spec=error.spec))
     return tuple(found)

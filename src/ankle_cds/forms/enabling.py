@@ -1,0 +1,87 @@
+"""Takes the answers of questions that were not shown out of a response: they were given to nobody's question.
+
+A renderer may leave them in. https://hl7.org/fhir/R4/questionnaire-definitions.html#Questionnaire.item.enableWhen
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ankle_cds.fhir import Resource
+    from ankle_cds.forms.fhirpath import Scope
+    from ankle_cds.forms.form import Condition, Form, Question
+
+    Levels = tuple[list[Resource], ...]  # items beside one another, then those around them
+
+
+def without_hidden(response: Resource, form: Form, scope: Scope) -> tuple[Resource, int]:
+    """Give a copy of the response without what was hidden, and how many answers that were.
+
+    `scope` has the variables of enableWhenExpression. A condition about something unknown shows the question.
+    """
+    pruning = _Pruning(form.questions, scope)
+    shown = {**response, "item": pruning.level(response.get("item", []), ())}
+    if not shown["item"]:
+        del shown["item"]
+    return shown, pruning.dropped
+
+
+class _Pruning:
+    def __init__(self, questions: Mapping[str, Question], scope: Scope) -> None:
+        self._questions = questions
+        self._scope = scope
+        self.dropped = 0
+
+    def level(self, items: list[Resource], above: Levels) -> list[Resource]:
+        """Give the shown ones of some items that stand beside one another; `above` are the levels around them."""
+        levels = (items, *above)
+        kept = []
+        for item in items:
+            if not self._shown(self._questions[item["linkId"]], levels):
+                self.dropped += _answers(item)
+                continue
+            inner = dict(item)
+            if "item" in item:
+                inner["item"] = self.level(item["item"], levels)
+            kept.append(inner)
+        return kept
+
+    def _shown(self, question: Question, levels: Levels) -> bool:
+        if question.shown_by is not None and question.shown_by(self._scope, []) == [False]:
+            return False
+        met = [self._met(rule, levels) for rule in question.conditions]
+        return all(met) if question.all_conditions else any(met)
+
+    def _met(self, rule: Condition, levels: Levels) -> bool:
+        given = self._given(rule.question, levels)
+        if rule.operator == "exists":
+            return bool(given) is rule.answer
+        equal = any(
+            (coding.get("system"), coding.get("code")) == (rule.answer.get("system"), rule.answer.get("code"))
+            for coding in given
+            if isinstance(coding, dict)
+        )
+        return equal is (rule.operator == "=")
+
+    def _given(self, link: str, levels: Levels) -> list[Any]:
+        """Give the answers to a question beside or above; one that is itself hidden has none."""
+        for index, items in enumerate(levels):
+            found = [item for item in items if item["linkId"] == link]
+            if found:
+                if not self._shown(self._questions[link], levels[index:]):
+                    return []
+                return [
+                    value
+                    for item in found
+                    for answer in item.get("answer", [])
+                    for name, value in answer.items()
+                    if name.startswith("value")
+                ]
+        return []
+
+
+def _answers(item: Resource) -> int:
+    return len(item.get("answer", [])) + sum(_answers(inner) for inner in item.get("item", []))
