@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -196,3 +197,32 @@ def test_a_request_tells_error_null_and_absence_apart(tmp_path: Path) -> None:
     assert request["prefetch"]["three"] is None
     assert request["prefetch"]["four"]["total"] == 1
     assert request["context"] == {"userId": "Practitioner/d1", "patientId": "p1", "encounterId": "e1"}
+
+
+def test_a_visit_is_played_on_the_record_as_it_stood_then(tmp_path: Path) -> None:
+    def condition(version: str, saved: str, text: str) -> dict[str, Any]:
+        return {
+            "resource": {
+                "resourceType": "Condition",
+                "id": "c1",
+                "meta": {"versionId": version, "lastUpdated": saved},
+                "code": {"text": text},
+                "subject": {"reference": "Patient/p1"},
+            }
+        }
+
+    chart = {
+        "resourceType": "Bundle",
+        "type": "collection",
+        "entry": [
+            {"resource": {"resourceType": "Patient", "id": "p1"}},
+            condition("2", "2026-05-14T09:00:00-07:00", "in between"),
+            condition("1", "2026-05-01T09:00:00-07:00", "before"),
+            condition("3", "2026-05-14T10:00:00-07:00", "later"),
+        ],
+    }
+    visit = story(tmp_path)
+    (visit.folder.parent / "chart.json").write_text(json.dumps(chart))
+    assert visit.is_visit
+    assert visit.condition == tmp_path.name
+    assert [entry["resource"].get("code") for entry in visit.chart()["entry"]] == [None, {"text": "in between"}]

@@ -6,6 +6,9 @@
     request.json    what the EHR posts: derived from the two above, never written by hand
     expected.json   the exact body of the answer, reviewed against the specification
 
+A journey is a folder with the chart of one patient and a story folder, without a chart of its own, for every visit.
+Each is played on the record as it stood then (`meta.lastUpdated`; several versions of a resource may stand in the chart).
+
     story      the dataclass, and the request derived from it
     reading    finds and reads the folders
     ehr        fills prefetch templates from a chart
@@ -13,8 +16,8 @@
 The head of `story.md` stands between two lines of `---`. Its keys are the fields of `Story`; nothing else is accepted.
 """
 
-from ankle_cds.stories.ehr import Ehr, fill
+from ankle_cds.stories.ehr import Ehr, as_of, fill
 from ankle_cds.stories.reading import folder, read, read_all
 from ankle_cds.stories.story import OK, ExpectedCard, Story, write
 
-__all__ = ["OK", "Ehr", "ExpectedCard", "Story", "fill", "folder", "read", "read_all", "write"]
+__all__ = ["OK", "Ehr", "ExpectedCard", "Story", "as_of", "fill", "folder", "read", "read_all", "write"]

@@ -6,6 +6,7 @@ https://cds-hooks.hl7.org/2.0/#prefetch-template · https://hl7.org/fhir/R4/sear
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from ankle_cds.errors import ContentError
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 _SEARCH = "https://hl7.org/fhir/R4/search.html#token"
+_ALWAYS = datetime.min.replace(tzinfo=UTC)
 _TOKEN = re.compile(r"\{\{context\.([A-Za-z]+)\}\}")
 
 
@@ -23,6 +25,23 @@ def fill(template: str, context: Mapping[str, Any]) -> str | None:
     if any(token not in context for token in _TOKEN.findall(template)):
         return None
     return _TOKEN.sub(lambda match: str(context[match[1]]), template)
+
+
+def as_of(chart: Resource, clock: datetime) -> Resource:
+    """Give the chart as it stood at a time: what was saved later is not there, of several versions the last is.
+
+    When a resource was saved stands in its `meta.lastUpdated`; one without has always been there.
+    https://hl7.org/fhir/R4/resource.html#Meta
+    """
+    kept: dict[str, tuple[datetime, Any]] = {}
+    for at, entry in enumerate(chart.get("entry", ())):
+        resource = entry["resource"]
+        text = resource.get("meta", {}).get("lastUpdated")
+        saved = datetime.fromisoformat(text) if text else _ALWAYS
+        name = reference(resource) or f"#{at}"
+        if saved <= clock and (name not in kept or kept[name][0] <= saved):
+            kept[name] = (saved, entry)
+    return chart | {"entry": [entry for _, entry in kept.values()]}
 
 
 class Ehr:

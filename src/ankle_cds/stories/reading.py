@@ -31,11 +31,17 @@ def read_all(examples: Path | None = None) -> tuple[Story, ...]:
     stories: list[Story] = []
     causes: list[ContentError] = []
     root = examples or folder()
-    for file in sorted(root.glob("*/*/story.md")):
+    for file in sorted([*root.glob("*/*/story.md"), *root.glob("*/*/*/story.md")]):
         try:
             stories.append(read(file.parent))
         except ContentError as error:
             causes.append(error)
+    names = [story.id for story in stories]
+    causes += [
+        ContentError("Two stories have this name; rename one.", where=str(story.folder))
+        for at, story in enumerate(stories)
+        if story.id in names[:at]
+    ]
     if causes:
         raise ContentError(f"{len(causes)} stories cannot be read.", where=str(root), causes=tuple(causes))
     return tuple(stories)

@@ -8,7 +8,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 from ankle_cds.errors import ContentError
 from ankle_cds.fhir import Resource, read_json_file, write_json
-from ankle_cds.stories.ehr import Ehr
+from ankle_cds.stories.ehr import Ehr, as_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -71,7 +71,12 @@ class Story:
     @property
     def condition(self) -> str:
         """Name of the condition the story belongs to, which is the id of its CDS service."""
-        return self.folder.parent.name
+        return (self.folder.parent if self.is_visit else self.folder).parent.name
+
+    @property
+    def is_visit(self) -> bool:
+        """Whether this is one visit of a journey, whose chart stands beside all of its visits."""
+        return (self.folder.parent / "chart.json").exists()
 
     @property
     def request_file(self) -> Path:
@@ -84,9 +89,9 @@ class Story:
         return self.folder / "expected.json"
 
     def chart(self) -> Resource:
-        """Read the patient's record: a collection Bundle."""
-        chart: Resource = read_json_file(self.folder / "chart.json")
-        return chart
+        """Read the patient's record, a collection Bundle, as it stood at the time of the story."""
+        chart: Resource = read_json_file((self.folder.parent if self.is_visit else self.folder) / "chart.json")
+        return as_of(chart, self.clock)
 
     @property
     def drafts_file(self) -> Path:
