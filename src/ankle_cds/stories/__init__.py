@@ -7,7 +7,7 @@
     expected.json   the exact body of the answer, reviewed against the specification
 
 A journey is a folder with the chart of one patient and a story folder, without a chart of its own, for every visit.
-Each is played on the record as it stood then (`meta.lastUpdated`; several versions of a resource may stand in the chart).
+Each is played on the record as it stood then: `meta.lastUpdated` decides, and a chart may hold several versions.
 
     story      the dataclass, and the request derived from it
     reading    finds and reads the folders
