@@ -44,8 +44,9 @@ def name(resource: dict[str, Any]) -> str:
 def drafts(resources: list[dict[str, Any]], parameters: dict[str, Any], code: str) -> list[dict[str, Any]]:
     """Give the drafts of a code; of one side where one is evaluated."""
     found = []
+    judged = set(parameters["DraftOrderIds"])
     for one in resources:
-        if name(one) not in parameters["DraftOrderIds"]:
+        if name(one) not in judged:
             continue
         if not isinstance(one.get("code", {}), dict):
             raise EvaluationError("A code is no concept.")

@@ -28,6 +28,8 @@ def holds(items: Iterable[Any], element: Any) -> bool:
     if element is None:
         return any(item is None for item in items)
     kind = type(element)
+    if kind is str and type(items) is list and element in items:
+        return True  # the usual question, asked of long lists: the orders that are drafts
     for item in items:
         if item is element:
             return True

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
-from uuid import NAMESPACE_OID, uuid5
 
 from ankle_cds.errors import RequestError, RequestFault
 from ankle_cds.fhir import Resource, canonical_json, is_resource, reference
@@ -66,9 +66,9 @@ def read_drafts(request: Request) -> Drafts | None:
     if orders is None:
         return None
     selected = frozenset(getattr(request.context, "selections", ()))
-    found: list[Resource] = []
+    found: dict[str, list[Resource]] = {}
     unnamed: set[str] = set()
-    seen: Counter[bytes] = Counter()
+    seen: Counter[str] = Counter()
     unreadable = foreign = 0
     for entry in orders.entry:
         draft = entry.get("resource") if isinstance(entry, dict) else None
@@ -82,17 +82,21 @@ def read_drafts(request: Request) -> Drafts | None:
         foreign += other is True
         if other is not False:
             continue
-        content = canonical_json(draft)
-        seen[content] += 1
         given = draft.get("id")
         if not (isinstance(given, str) and _FHIR_ID.fullmatch(given)):
             # Made from what the draft says: it has the same id in every call, and no record has it by chance.
-            draft = draft | {"id": f"{uuid5(NAMESPACE_OID, content.decode())}-{seen[content]}"}
+            made = sha256(canonical_json(draft)).hexdigest()[:32]
+            seen[made] += 1
+            draft = draft | {"id": f"{made}-{seen[made]}"}
             unnamed.add(_named(draft))
-        elif seen[content] > 1:
-            continue
-        found.append(draft)
-    return Drafts(tuple(found), frozenset(unnamed), unreadable, foreign)
+        found.setdefault(_named(draft), []).append(draft)
+    different = (one for same in found.values() for one in _different(same))
+    return Drafts(tuple(different), frozenset(unnamed), unreadable, foreign)
+
+
+def _different(drafts: list[Resource]) -> list[Resource]:
+    """Keep each version of a draft once."""
+    return drafts if len(drafts) == 1 else list({canonical_json(draft): draft for draft in drafts}.values())
 
 
 def _is_other_patients(draft: Resource, patient: str) -> bool | None:

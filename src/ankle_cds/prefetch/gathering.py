@@ -94,11 +94,13 @@ def check_identity(request: Request, package: Package) -> None:
     _read_prefetch(request, package)
 
 
-async def gather(request: Request, package: Package, client: FhirClient | None) -> PatientData:
+async def gather(
+    request: Request, package: Package, client: FhirClient | None, drafts: Drafts | None = None
+) -> PatientData:
     """Collect what the hook needs from prefetch and, where the client may and there is time, from the FHIR server.
 
-    Raises RequestError 422 as `check_identity`. Never raises for missing data: `settle` does, once the logic has said
-    whether it matters.
+    `drafts` are the draft orders of the request where they have been read already. Raises RequestError 422 as
+    `check_identity`. Never raises for missing data: `settle` does, once the logic has said whether it matters.
     """
     _check_token(request)
     readings = _read_prefetch(request, package)
@@ -112,7 +114,7 @@ async def gather(request: Request, package: Package, client: FhirClient | None) 
         for outcome in outcomes:
             if isinstance(outcome, BaseException):
                 raise outcome
-    return _combine(readings, fetched, read_drafts(request))
+    return _combine(readings, fetched, drafts or read_drafts(request))
 
 
 def unread(request: Request, package: Package, drafts: Drafts) -> PatientData:

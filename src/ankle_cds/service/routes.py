@@ -116,7 +116,7 @@ class _Call:
         if self.service.silent(self.package, request, drafts, now):
             prefetch.check_identity(request, self.package)
             return answers.document({"cards": []})
-        data = await prefetch.gather(request, self.package, self.service.client)
+        data = await prefetch.gather(request, self.package, self.service.client, drafts)
         record |= {"fetched": data.fetched or None, "unavailable": sorted(data.unavailable) or None}
         marks.append(time.perf_counter())
         if marks[-1] - marks[0] > settings.request_deadline:
