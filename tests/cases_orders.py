@@ -608,6 +608,22 @@ INJECTIONS = [
         drafts=[drug(TRIAMCINOLONE)],
     ),
     steroid(
+        "a drafted anaesthetic for something else asks for nothing",
+        [],
+        None,
+        drafts=[drug(LIDOCAINE)],
+        also={"AnyDraftInScope": False, "GateOrderClosed": True},
+    ),
+    steroid(
+        "a drafted anaesthetic whose reason could not be read",
+        [],
+        None,
+        reasons=[],
+        drafts=[drug(LIDOCAINE, reasonReference=[{"reference": "Condition/c1"}])],
+        parameters={"UnavailableInputs": ["conditions"]},
+        also={"GateOrderClosed": False, "GateOrderNeedsConditions": True},
+    ),
+    steroid(
         "a drafted steroid, a steroid 10 days ago",
         [procedure(FINDINGS, STEROID, day(10))],
         INJECTION_WARNING,
@@ -701,6 +717,15 @@ SURGERIES = [
         [],
         fires=False,
         drafts=[service("427396001", system=SCT, side=None)],
+    ),
+    surgery(
+        "a generic code whose reason could not be read",
+        [],
+        fires=False,
+        reasons=[],
+        drafts=[service("427396001", system=SCT, side=None, reasonReference=[{"reference": "Condition/c1"}])],
+        parameters={"EncounterId": None, "UnavailableInputs": ["conditions"]},
+        also={"GateOrderClosed": False, "GateOrderNeedsConditions": True},
     ),
     surgery("a generic code with the ankle", [], fires=True, drafts=[service("427396001", system=SCT)]),
     surgery(
