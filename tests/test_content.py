@@ -61,6 +61,7 @@ class Rule(NamedTuple):
     evidence: frozenset[str]
 
 
+_BEFORE_SURGERY = "SURGINJ1 SURGINJ2 SURGINJ3"
 _NSAID = "NS1 NS2 NS3 NS4 NS5 NS6 NS7 NS8 NS9 TOP1 TOP2"
 RULES = {
     "PaiRedFlagEmergency": Rule(
@@ -93,6 +94,53 @@ RULES = {
         s(18, 33, 34, 35, 36, 37, 38, 41, 42, 54),
         e(f"CONS1 CONS2 CONS3 CONS4 INT1 {_NSAID}"),
     ),
+    "PaiOrderAdvancedImaging": Rule(
+        *("PaiImagingStrategy", "routine", "diagnostic-testing", "A", "for", "at-most-one", "multiple"),
+        s(9, 10, 29, 30, 31, 53),
+        e("ACR2 US1 FX1 MRI1 MRI2 MRI3 MRI4"),
+    ),
+    "PaiConsiderInjection": Rule(
+        *("PaiDiagnosisStrategy", "routine", "determine-diagnosis", "D", "for", "at-most-one", "multiple"),
+        s(32, 39, 40, 42, 53),
+        e(f"INJ1 INJ2 INJ3 EUL1 AC1 DM1 {_BEFORE_SURGERY} OUT1 OUT2 OUT3"),
+    ),
+    "PaiReferForSurgery": Rule(
+        *("PaiSurgeryStrategy", "routine", "discharge-referral-of-patient", "B", "for", "at-most-one", "multiple"),
+        s(10, *range(43, 52), 54, 56),
+        e("SX1 SX2 SX3 SX4 SX5 SX6 SX7 SX8 SX9 TEST6 TEST7 INT1"),
+    ),
+    "PaiReassessOutcome": Rule(
+        *("PaiReturnToActivityStrategy", "routine", "monitor-and-follow-up-of-patient", "C", "for", "any", "multiple"),
+        s(42, 49),
+        e("OUT1 OUT2 OUT3 OUT4 CONS2 INT1"),
+    ),
+    "PaiPostoperativeRecovery": Rule(
+        *("PaiReturnToActivityStrategy", "routine", "monitor-and-follow-up-of-patient", "D", "for", "any", "multiple"),
+        s(45, 47, 48, 49, 50),
+        e("SX4 SX6 SX7 SX8 SX9"),
+    ),
+    "PaiNsaidOrderCheck": Rule(
+        *("PaiConservativeCareStrategy", "", "alerts-reminders-education", "A", "against", "at-most-one", "multiple"),
+        s(36),
+        e(_NSAID),
+    ),
+    "PaiInjectionOrderCheck": Rule(
+        *("PaiDiagnosisStrategy", "", "alerts-reminders-education", "A", "against", "at-most-one", "multiple"),
+        s(32, 39, 40),
+        e(f"DM1 AC1 EUL1 {_BEFORE_SURGERY} SEP1 STL1"),
+    ),
+    "PaiSurgeryOrderCheck": Rule(
+        *("PaiSurgeryStrategy", "urgent", "alerts-reminders-education", "S", "against", "any", "multiple"),
+        s(25, 33, 43, 44, 45, 54, 55, 56),
+        e("CONS2 SX2 TEST2 INT1"),
+    ),
+}
+ORDER_CHECKS = ("PaiNsaidOrderCheck", "PaiInjectionOrderCheck", "PaiSurgeryOrderCheck")
+# Recommendations with two actions, of which at most one applies: the ending of its condition, and its priority.
+ROUTES = {
+    "PaiReferForSurgery": {"FailedCare": "routine", "Elite": "routine"},
+    "PaiNsaidOrderCheck": {"Critical": "stat", "Warning": "urgent"},
+    "PaiInjectionOrderCheck": {"Critical": "stat", "Warning": "urgent"},
 }
 
 # Suggestions in order: activity, the definition that decides whether it is offered, preselected or not.
@@ -120,6 +168,34 @@ OFFERS: dict[str, list[tuple[str, str | None, str | None]]] = {
     "PaiStartConservativeCare": [
         ("PaiRecordWorkingDiagnosis", "OfferWorkingDiagnosis", "no"),
         ("PaiConservativeCareOrderSet", None, None),
+    ],
+    "PaiOrderAdvancedImaging": [
+        ("PaiAnkleMriOrder", "OfferMri", "yes"),
+        ("PaiAnkleCtOrder", "OfferCt", "no"),
+        ("PaiAnkleUltrasoundOrder", "OfferUltrasound", "no"),
+    ],
+    "PaiConsiderInjection": [
+        ("PaiDiagnosticInjectionOrder", "OfferInjection", "yes"),
+        ("PaiSteroidInjectionOrder", "OfferInjection", "no"),
+    ],
+    "PaiReferForSurgery": [
+        ("PaiSurgeonReferral", "OfferSurgicalReferral", "yes"),
+        ("PaiPodiatryReferral", "OfferSurgicalReferral", "no"),
+    ],
+    "PaiReassessOutcome": [("PaiCollectFollowUp", None, "yes")],
+    "PaiPostoperativeRecovery": [
+        ("PaiPhysicalTherapyOrder", "OfferPhysicalTherapy", "no"),
+        ("PaiPostoperativeVisit", "OfferPostoperativeVisit", "no"),
+        ("PaiCollectFollowUp", None, "no"),
+    ],
+    "PaiNsaidOrderCheck": [
+        ("remove OralDraftReferences, PaiTopicalNsaidRequest", "OfferTopicalReplacement", "no"),
+        ("remove HitNsaidReferences, PaiNonNsaidAnalgesicRequest", "OfferAnalgesicReplacement", "no"),
+    ],
+    "PaiInjectionOrderCheck": [("remove HitInjectionReferences", "OfferDeferral", "no")],
+    "PaiSurgeryOrderCheck": [
+        ("PaiCollectExam", "OfferExamForm", "no"),
+        ("PaiCollectFollowUp", "OfferTrialForm", "no"),
     ],
     "PaiConservativeCareOrderSet": [
         ("PaiPhysicalTherapyOrder", "OfferPhysicalTherapy", "yes"),
@@ -165,6 +241,13 @@ ORDER_CODES = {
     "PaiIceAfterActivity": {"ice-after-activity"},
     "PaiHeelLift": {"heel-lift"},
     "PaiRecheckVisit": {"185389009"},
+    "PaiAnkleMriOrder": {"36427-3", "36429-9", "30680-3"},
+    "PaiAnkleUltrasoundOrder": {"241505005"},
+    "PaiDiagnosticInjectionOrder": {"diagnostic-anaesthetic-injection"},
+    "PaiSteroidInjectionOrder": {"anaesthetic-steroid-injection"},
+    "PaiSurgeonReferral": {"308481009"},
+    "PaiPodiatryReferral": {"308451001"},
+    "PaiPostoperativeVisit": {"439740005"},
 }
 
 YN = "PaiAnswer"
@@ -291,7 +374,9 @@ CORE_EXAM_ITEMS = 12
 
 # Said of a patient or a product, each of these would claim more than is known.
 NEVER = re.compile(
-    r"excluded|ruled out|diagnosed with|no red flags|gold standard|not allergic|\b(?:is|are) safe\b",
+    r"excluded|ruled out|diagnosed with|no red flags|not allergic|\b(?:is|are) safe\b"
+    # the source may be quoted, as the source
+    r"|(?<!source calls MRI the )(?<!source article calls MRI the )gold standard",
     re.IGNORECASE,
 )
 DOSE = re.compile(
@@ -310,12 +395,16 @@ def plan(package: Package, name: str) -> Resource:
     return package.get(f"{BASE}/PlanDefinition/{name}")
 
 
+def cards(package: Package, name: str) -> list[dict[str, Any]]:
+    """Give the top actions of a recommendation, of which at most one becomes its card."""
+    actions: list[dict[str, Any]] = plan(package, name)["action"]
+    assert len(actions) == len(ROUTES.get(name, "1"))
+    return actions
+
+
 def card(package: Package, name: str) -> dict[str, Any]:
-    """Give the one top action of a recommendation, which becomes its card."""
-    actions = plan(package, name)["action"]
-    assert len(actions) == 1
-    top: dict[str, Any] = actions[0]
-    return top
+    """Give the first top action of a recommendation."""
+    return cards(package, name)[0]
 
 
 def walk(node: Any) -> Iterator[dict[str, Any]]:
@@ -447,25 +536,29 @@ def test_pathway_and_strategies_hold_no_behaviour(package: Package) -> None:
 
 @pytest.mark.parametrize("name", RULES)
 def test_a_card_is_asked_for_decided_and_ranked_as_specified(package: Package, name: str) -> None:
-    rule, top = RULES[name], card(package, name)
-    assert top["trigger"] == [
-        {"type": "named-event", "name": "encounter-start"},
-        {"type": "named-event", "name": "patient-view"},
-    ]
-    (condition,) = top["condition"]
-    assert condition["kind"] == "applicability"
-    assert condition["expression"]["language"] == "text/cql-identifier"
-    assert condition["expression"]["reference"] == LOGIC
-    assert condition["expression"]["expression"] == f"{name}Applies"
-    assert condition["expression"]["description"]
-    assert top["priority"] == rule.priority
-    assert top["selectionBehavior"] == rule.selection
-    assert top["cardinalityBehavior"] == rule.cardinality
-    assert {value["path"]: value["expression"]["expression"] for value in top["dynamicValue"]} == {
-        "prefix": f"{name}Place",
-        "title": f"{name}Title",
-        "description": f"{name}Detail",
-    }
+    rule = RULES[name]
+    hooks = ("order-select", "order-sign") if name in ORDER_CHECKS else ("encounter-start", "patient-view")
+    routes = ROUTES.get(name, {"": rule.priority})
+    for top, (route, priority) in zip(cards(package, name), routes.items(), strict=True):
+        assert top["trigger"] == [{"type": "named-event", "name": hook} for hook in hooks]
+        (condition,) = top["condition"]
+        assert condition["kind"] == "applicability"
+        assert condition["expression"]["language"] == "text/cql-identifier"
+        assert condition["expression"]["reference"] == LOGIC
+        assert condition["expression"]["expression"] == f"{name}{route}Applies"
+        assert condition["expression"]["description"]
+        assert top["priority"] == priority
+        assert top["selectionBehavior"] == rule.selection
+        assert top["cardinalityBehavior"] == rule.cardinality
+        # Where the level differs so do the first words of the detail; where the route does, the summary.
+        level, summary = (route, "") if priority != "routine" else ("", route)
+        expected = {
+            "prefix": f"{name}{level}Place",
+            "title": f"{name}{summary}Title",
+            "description": f"{name}{level}Detail",
+        }
+        expected |= {"textEquivalent": f"{name}Recorded"} if name in ORDER_CHECKS else {}
+        assert {value["path"]: value["expression"]["expression"] for value in top["dynamicValue"]} == expected
 
 
 @pytest.mark.parametrize("name", RULES)
@@ -514,7 +607,7 @@ def test_a_card_cites_its_statements_and_evidence(package: Package, name: str) -
 
 @pytest.mark.parametrize("name", RULES)
 def test_a_card_says_which_case_features_it_reads(package: Package, name: str) -> None:
-    for requirement in (*card(package, name)["input"], *card(package, name)["output"]):
+    for requirement in (*card(package, name)["input"], *card(package, name).get("output", ())):
         (profile,) = requirement["profile"]
         feature = package.get(profile)
         assert feature["resourceType"] == "StructureDefinition"
@@ -524,22 +617,33 @@ def test_a_card_says_which_case_features_it_reads(package: Package, name: str) -
 @pytest.mark.parametrize("name", OFFERS)
 def test_the_suggestions_are_those_of_the_specification(package: Package, name: str) -> None:
     """Each in its place, each with its condition, each with a label and enough text to do it by hand."""
-    children = card(package, name)["action"]
-    offered = [
-        (
-            tail(child["definitionCanonical"]),
-            child["condition"][0]["expression"]["expression"] if "condition" in child else None,
-            child.get("precheckBehavior"),
-        )
-        for child in children
-    ]
-    assert offered == OFFERS[name]
-    for child in children:
-        assert child["id"]
-        assert child["title"]
-        assert child["description"]
-        for condition in child.get("condition", ()):
-            assert condition["expression"]["description"]
+    for top in cards(package, name):
+        children = top["action"]
+        offered = [
+            (
+                ", ".join(does(part) for part in child.get("action", [child])),
+                child["condition"][0]["expression"]["expression"] if "condition" in child else None,
+                child.get("precheckBehavior"),
+            )
+            for child in children
+        ]
+        assert offered == OFFERS[name]
+        for child in children:
+            assert child["id"]
+            assert child["title"]
+            assert child["description"]
+            for condition in child.get("condition", ()):
+                assert condition["expression"]["description"]
+
+
+def does(action: dict[str, Any]) -> str:
+    """Say what a suggestion, or a part of it, does: the activity it drafts, or what it removes."""
+    if "definitionCanonical" in action:
+        return tail(action["definitionCanonical"])
+    assert [coding["code"] for coding in action["type"]["coding"]] == ["remove"]
+    ((path, expression),) = [(one["path"], one["expression"]["expression"]) for one in action["dynamicValue"]]
+    assert path == "resource"
+    return f"remove {expression}"
 
 
 def test_the_emergency_card_preselects_only_a_single_offer(package: Package) -> None:
@@ -563,7 +667,8 @@ def test_the_order_set_never_preselects_a_drug_or_a_heel_lift(package: Package) 
 
 def test_summaries_fit_a_card_with_the_side_word(package: Package) -> None:
     for name in RULES:
-        assert 0 < len(card(package, name)["title"] + SIDE_WORD) <= MAX_SUMMARY
+        for top in cards(package, name):
+            assert 0 < len(top["title"] + SIDE_WORD) <= MAX_SUMMARY
 
 
 def test_the_level_of_a_card_is_in_its_words(package: Package) -> None:
@@ -629,7 +734,10 @@ def test_orders_carry_the_codes_of_the_specification(package: Package) -> None:
 
 
 def test_every_activity_is_offered_somewhere(package: Package) -> None:
-    offered = {name for row in OFFERS.values() for name, _, _ in row} - {"PaiConservativeCareOrderSet"}
+    offered = {part for row in OFFERS.values() for name, _, _ in row for part in name.split(", ")}
+    offered = {name for name in offered if not name.startswith("remove ")} - {"PaiConservativeCareOrderSet"}
+    # For pages and apps: no card offers it.
+    offered |= {"PaiCollectImagingAndInjectionFindings"}
     assert {item["id"] for item in package.of_type("ActivityDefinition")} == offered
 
 
@@ -643,7 +751,7 @@ def test_forms_are_sent_as_tasks(package: Package) -> None:
 
 def test_no_drug_is_chosen_and_no_dose_is_given(package: Package) -> None:
     drugs = [item for item in package.of_type("ActivityDefinition") if item["kind"] == "MedicationRequest"]
-    assert len(drugs) == 2
+    assert len(drugs) == 3
     for item in drugs:
         assert not {"dosage", "quantity", "timing"} & item.keys()
         for name in ("title", "description", "purpose", "usage"):
@@ -932,7 +1040,7 @@ def test_evidence_that_must_not_be_printed_is_not(package: Package) -> None:
 
 
 def test_the_readme_names_the_carriers_of_each_statement(package: Package) -> None:
-    """The table of the content folder says for S1 to S58 what carries them, in this release or a later one."""
+    """The table of the content folder says for S1 to S58 what carries them; nothing is left out."""
     rows = re.findall(r"^\| (S\d+) \| ([^|]*) \|", (CONTENT / "README.md").read_text(), re.MULTILINE)
     carriers: dict[str, list[str]] = {f"S{number}": [] for number in range(1, 59)}
     for kind in ("PlanDefinition", "Questionnaire"):
@@ -941,7 +1049,7 @@ def test_the_readme_names_the_carriers_of_each_statement(package: Package) -> No
                 continue
             for label in statements(resource):
                 carriers[label].append(resource["id"])
-    written = {label: [] if text.strip() == "later release" else text.split(", ") for label, text in rows}
+    written = {label: text.split(", ") for label, text in rows}
     assert {label: sorted(names) for label, names in written.items()} == {
         label: sorted(names) for label, names in carriers.items()
     }
