@@ -912,6 +912,7 @@ UNEXECUTABLE: dict[str, Callable[[Resource], None]] = {
     "enable-circle": lambda resource: _item(resource, "ankle.calf-squeeze-test").update(
         enableWhen=[{"question": "ankle.achilles-gap", "operator": "exists", "answerBoolean": True}]
     ),
+    "primitive": lambda resource: resource["contained"][0]["entry"][0]["resource"].update(_status={"id": "a"}),
     "template": lambda resource: resource["contained"][0]["entry"][0]["extension"][0].update(
         valueString="%resource.item.repeat(item)"
     ),
