@@ -2,7 +2,7 @@
 
 0  done
 1  a demonstration story answered differently from what is expected, or the command could not do its work
-2  our content or the configuration is wrong; nothing was started or written
+2  our content, the configuration or a file that was given is wrong; nothing was started or written
 3  another server did not do its part
 64 the command line itself is wrong
 """
@@ -171,13 +171,14 @@ def _extract(options: argparse.Namespace) -> int:
         options.out.write_bytes(written)
     else:
         sys.stdout.write(written.decode())
-    counts = [(extracted.count("PUT"), "observations"), (extracted.count("DELETE"), "to take back if recorded earlier")]
-    said = [f"{number} {words}" for number, words in counts if number or words == "observations"]
-    if extracted.hidden:
-        said.append(f"{extracted.hidden} answers of hidden questions left out")
-    Console(stderr=True, highlight=False, soft_wrap=True).print(
-        f"{extracted.form.id} {extracted.form.version}: {', '.join(said)}"
-    )
+    counts = {
+        "observations": extracted.count("PUT"),
+        "to take back if recorded earlier": extracted.count("DELETE"),
+        "answers left out because the question was hidden": extracted.hidden,
+    }
+    said = ", ".join(f"{words}: {number}" for words, number in counts.items() if number or words == "observations")
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console.print(f"{extracted.form.id} {extracted.form.version}: {said}")
     return 0
 
 

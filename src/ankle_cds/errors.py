@@ -1,7 +1,7 @@
 """Everything that can go wrong, drawn as a tree and sorted by whose fault it is.
 
     AnkleCdsError
-    ├─ ContentError   ours: the content cannot be run as written; the program refuses to start (exit 2)
+    ├─ ContentError   ours: the content, or a file given to a command, cannot be used as written: refused (exit 2)
     ├─ RequestError   the caller's: answered with a 4xx status and an OperationOutcome
     └─ ServerError    the other server's: missing data inside a hook call, exit 3 on the command line
 
@@ -37,7 +37,7 @@ class AnkleCdsError(Exception):
 
 
 class ContentError(AnkleCdsError):
-    """The guideline content cannot be loaded or built as written; `causes` lists every finding, not only the first."""
+    """Content, configuration or a given file cannot be used as written; `causes` lists every finding."""
 
     exit_code = 2
 

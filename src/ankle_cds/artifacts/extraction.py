@@ -24,6 +24,7 @@ _SDC = "http://hl7.org/fhir/uv/sdc/StructureDefinition/sdc-questionnaire-"
 _CONTEXT = f"{_SDC}templateExtractContext"
 _VALUE = f"{_SDC}templateExtractValue"
 _VARIABLE = "http://hl7.org/fhir/StructureDefinition/variable"
+_OBSERVATION = "http://hl7.org/fhir/StructureDefinition/Observation"
 _SPEC = "https://hl7.org/fhir/uv/sdc/extraction.html"
 _FILLED = re.compile(r"Observation\.(?:component:([A-Za-z0-9-]+)\.)?value\[x\]")
 _DATED_BY = re.compile(r"item\.where\(linkId = '([^']+)'\)\.answer\.value")
@@ -128,8 +129,8 @@ class Templates:
         key = self._key(item, side)
         observation = {
             "resourceType": "Observation",
-            # Computed though constant: the template itself does not conform, what is made of it does.
-            "meta": {"_profile": [_computed(_quoted(target.profile))]},
+            # Computed though constant: the template is an Observation, and what is made of it is one of the profile.
+            "meta": {"profile": [_OBSERVATION], "_profile": [_computed(_quoted(target.profile))]},
             "identifier": [{"system": self._url, "_value": _computed(key)}],
             "status": "final",
             "category": self._category,

@@ -49,13 +49,17 @@ def compile_template(node: Any, variables: frozenset[str]) -> Template:
 
 
 def _compile_object(node: dict[str, Any], variables: frozenset[str]) -> Template:
-    members = {name: _compile_member(value, variables) for name, value in node.items()}
+    # `_name` computes the primitive `name`, and replaces one that stands there. https://hl7.org/fhir/R4/json.html#primitive
+    members = {name: _compile_member(value, variables) for name, value in node.items() if f"_{name}" not in node}
+    for name in members:
+        parts = node[name] if isinstance(node[name], list) else [node[name]]
+        if name.startswith("_") and not all(_computes(part) for part in parts):
+            raise ContentError(f"`{name}` has no templateExtractValue; give it one or remove it.", spec=_SPEC)
 
     def fill(scope: Scope, focus: list[Any]) -> list[Any]:
         filled: dict[str, Any] = {}
         for name, member in members.items():
             found = member(scope, focus)
-            # `_name` holds what computes the primitive `name`. https://hl7.org/fhir/R4/json.html#primitive
             if not found:
                 continue
             if isinstance(node[name], list):
@@ -67,6 +71,10 @@ def _compile_object(node: dict[str, Any], variables: frozenset[str]) -> Template
         return [filled] if filled else []
 
     return fill
+
+
+def _computes(part: Any) -> bool:
+    return isinstance(part, dict) and any(extension.get("url") == _VALUE for extension in part.get("extension", []))
 
 
 def _compile_member(value: Any, variables: frozenset[str]) -> Template:
