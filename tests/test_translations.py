@@ -1,4 +1,4 @@
-"""Every word on forms and cards stands in Spanish too, says no more and no less than the English, and decides nothing."""
+"""Every word on forms and cards stands in Spanish too, means the same as the English, and decides nothing."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ CAUTION = {
     r"\brecorded\b": r"\bregistrad[oa]s?\b",
     r"\bUnexplained\b": r"\bsin explicación\b",
     r"\burgent\b": r"\burgente\b",
-    r"\bconsidered?\b": r"\bconsider[ea]\b",
+    r"\bconsider(?:ed)?\b": r"\bconsider[ea]\b",
 }
 FIGURES = re.compile(r"\b(?:[SE]-?[A-Z]*[0-9]+|[0-9]+)\b")
 ENGLISH = re.compile(r"\b(?:the|and|of|with|pain|ankle|test|if|not|is|are|your|or)\b", re.IGNORECASE)
@@ -93,13 +93,11 @@ def readable(package: Package) -> Iterator[Text]:
         yield from of_answers(package.get(url))
     for system in package.of_type("CodeSystem"):
         if system["id"] in CLINICAL:
-            for concept in system["concept"]:
-                yield Text(concept["display"], designated(concept), f"{system['id']} {concept['code']}")
+            yield from (Text(one["display"], designated(one), system["id"]) for one in system["concept"])
     for plan in package.of_type("PlanDefinition"):
         if plan["type"]["coding"][0]["code"] in ONE_PLAN_PER_CARD:
-            for action in walk(plan, "action"):
-                if "title" in action:
-                    yield Text(action["title"], spanish_of(action.get("_title")), plan["id"])
+            titled = (action for action in walk(plan, "action") if "title" in action)
+            yield from (Text(action["title"], spanish_of(action.get("_title")), plan["id"]) for action in titled)
 
 
 def of_item(item: dict[str, Any], where: str) -> Iterator[Text]:
