@@ -257,3 +257,8 @@ def test_no_definition_no_card_and_nothing_applied_reads_a_translation(
     assert package.program.definitions.keys() == english.program.definitions.keys()
     for name in package.program.definitions:
         assert repr(first[name]) == repr(second[name]), name
+
+
+def test_what_a_file_says_stays_as_it_was_written(package: Package) -> None:
+    for source in package.sources.values():
+        assert source.authored == read_yaml(source.document.path).data, source.id
