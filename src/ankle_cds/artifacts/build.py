@@ -18,6 +18,7 @@ from ankle_cds.artifacts import (
     metadata,
     plans,
     requirements,
+    translations,
 )
 from ankle_cds.artifacts.externals import read_externals
 from ankle_cds.artifacts.findings import Findings
@@ -77,6 +78,7 @@ class _Builder:
         self._read_terminology()
         self._check_labels()
         self._check_plans()
+        translations.translate(self.folder, self.document, self.sources, self.findings)
         self._embed_logic()
         program = self._compile()
         self.findings.raise_any(str(self.folder))

@@ -76,7 +76,7 @@ def place(resource: Resource) -> Resource:
     if extensions:
         finished["extension"] = extensions
     rank = {element: index for index, element in enumerate(_ORDER)}
-    return dict(sorted(finished.items(), key=lambda pair: rank.get(pair[0], len(rank))))
+    return dict(sorted(finished.items(), key=lambda pair: rank.get(pair[0].removeprefix("_"), len(rank))))
 
 
 def claim_profiles(resource: Resource, rows: list[Mapping[str, Any]]) -> None:
@@ -86,7 +86,7 @@ def claim_profiles(resource: Resource, rows: list[Mapping[str, Any]]) -> None:
     """
     levels: dict[str, list[str]] = {}
     for row in rows:
-        if resource["resourceType"] in row["types"] and _applies(resource, row.get("where", {})):
+        if resource["resourceType"] in row["types"] and applies(resource, row.get("where", {})):
             for level, profiles in row["profiles"].items():
                 levels.setdefault(level, []).extend(profiles)
     own = resource.get("meta", {}).get("profile", [])
@@ -100,5 +100,6 @@ def claim_profiles(resource: Resource, rows: list[Mapping[str, Any]]) -> None:
         resource["extension"] = [*resource.get("extension", []), *capabilities]
 
 
-def _applies(resource: Resource, condition: Mapping[str, str]) -> bool:
+def applies(resource: Resource, condition: Mapping[str, str]) -> bool:
+    """Tell whether the resource holds each wanted value at its path."""
     return all(any(value == wanted for value, _ in values_at(resource, path)) for path, wanted in condition.items())

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ankle_cds.fhir import Resource
 
 _RESOURCE = "https://hl7.org/fhir/R4/resource.html"
+TRANSLATIONS = "translations"  # the folder that holds no resources
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 _PASCAL = re.compile(r"[A-Z][A-Za-z0-9]*")
 _KEBAB = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)+")
@@ -59,9 +60,9 @@ def read_sources(folder: Path, profiles: Path, prefix: str, findings: Findings) 
     """Read `<folder>/*/*.yaml` and the profiles of this condition, whose ids begin with its prefix.
 
     Each file holds one resource, is named after its id, and no two files hold the same type and id. Files that cannot
-    be read become findings and are left out.
+    be read become findings and are left out. Translations are no resources and are not read here.
     """
-    paths = sorted(folder.glob("*/*.yaml"))
+    paths = sorted(path for path in folder.glob("*/*.yaml") if path.parent.name != TRANSLATIONS)
     paths += sorted(path for path in profiles.glob("*.yaml") if path.stem.startswith((prefix, f"{prefix.lower()}-")))
     sources: dict[tuple[str, str], Source] = {}
     for path in paths:

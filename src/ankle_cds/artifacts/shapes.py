@@ -74,6 +74,7 @@ EXTERNALS: Shape = {
     "libraries?": [{"name": str, "url": str, "version": str}],
 }
 EVIDENCE: Shape = {"evidence": [{"id": str}]}
+TRANSLATION: Shape = {"texts": dict}
 PACKAGE: Shape = {
     "id": str,
     "canonicalBase": str,
@@ -84,6 +85,7 @@ PACKAGE: Shape = {
     "statements?": str,
     "metadata": {"status": str, "date": str, "relatedArtifact?": [_ARTIFACT]},
     "profiles?": [{"types": [str], "where?": dict, "profiles": dict}],
+    "translated?": [{"types": [str], "where?": dict, "elements": [str]}],
     "inputs": [
         {"key": str, "resourceType": str, "pattern": str, "need": str, "hooks?": [str], "codes?": [str]},
     ],
