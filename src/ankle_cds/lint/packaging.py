@@ -1,0 +1,140 @@
+"""AC-90: the bundles and the archive of the package."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING
+
+from ankle_cds.fhir import split_canonical
+from ankle_cds.lint.built import ARCHIVE
+from ankle_cds.lint.elements import related
+from ankle_cds.lint.libraries import bundles_of_package
+from ankle_cds.lint.looking import same, thing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ankle_cds.lint.built import Built
+    from ankle_cds.lint.looking import Look
+
+_MANIFEST, _INDEX = "package/package.json", "package/.index.json"
+_NAMED = ("name", "version", "type", "license", "canonical", "url", "title", "description", "fhirVersions", "date")
+
+
+def ac_90_tgz(built: Built) -> Iterator[Look]:
+    """The archive has a manifest with all it must say, an index, and depends on nothing but R4."""
+    archive = built.archive
+    yield thing(ARCHIVE, archive, "the build wrote none")
+    for name in (_MANIFEST, _INDEX):
+        yield thing(f"{ARCHIVE} {name}", name in archive, "is missing")
+    manifest = json.loads(archive.get(_MANIFEST, b"{}"))
+    for name in _NAMED:
+        yield thing(f"{ARCHIVE} {_MANIFEST}", manifest.get(name), f"{name} is missing")
+    identity = built.identity
+    yield thing(ARCHIVE, manifest.get("name") == identity["packageId"], f"is named {manifest.get('name')}")
+    yield thing(ARCHIVE, manifest.get("dependencies") == identity["dependencies"], "depends on other packages")
+    yield thing(ARCHIVE, manifest.get("fhirVersions") == [identity["fhirVersion"]], "is of another FHIR version")
+    index = json.loads(archive.get(_INDEX, b"{}"))
+    yield thing(f"{ARCHIVE} {_INDEX}", str(index.get("index-version")) == "2", "the index is of another version")
+
+
+def ac_90_reproducible(built: Built) -> Iterator[Look]:
+    """Two builds write the same bytes, the archive included."""
+    yield thing(ARCHIVE, ARCHIVE in built.files, "the build wrote none")
+    for path, data in built.files.items():
+        again = built.again.get(path, b"")
+        digests = [hashlib.sha256(part).hexdigest() for part in (data, again)]
+        yield thing(path, digests[0] == digests[1], "differs in the second build")
+    yield thing("build", built.files.keys() == built.again.keys(), "the second build wrote other files")
+
+
+def ac_90_bundle(built: Built) -> Iterator[Look]:
+    """The transaction begins with the guide, and every artifact stands after all it depends on."""
+    bundles = bundles_of_package(built)
+    yield thing("Bundle", bundles, "the build wrote no bundle of the whole package")
+    for path, bundle in bundles.items():
+        yield thing(path, bundle.get("type") in {"transaction", "collection"}, f"is a {bundle.get('type')}")
+        entries = [entry.get("resource", {}) for entry in bundle.get("entry", [])]
+        # The manifest and the guide name every artifact; what they name cannot stand before them.
+        whole = {str(one.get("url")) for one in entries[:1]} | {built.url("Library", built.identity["manifest"])}
+        known = set(built.by_url)
+        place = {str(one.get("url")): index for index, one in enumerate(entries)}
+        for index, one in enumerate(entries):
+            if str(one.get("url")) not in known - whole:
+                continue
+            needed = {
+                split_canonical(str(item["resource"]))[0] for item in related(one) if item.get("type") == "depends-on"
+            }
+            late = sorted(url for url in needed & known - whole if place.get(url, -1) > index and not _circular(built, url, one))
+            yield thing(f"{path} entry[{index}]", not late, f"stands before {late[:1]}, which it depends on")
+
+
+def _circular(built: Built, url: str, one: object) -> bool:
+    """Tell whether two artifacts name each other, directly or through others: neither can stand first."""
+    start = str(one.get("url")) if isinstance(one, dict) else ""
+    seen: set[str] = set()
+    waiting = [url]
+    while waiting:
+        current = waiting.pop()
+        if current == start:
+            return True
+        if current not in seen:
+            seen.add(current)
+            waiting += [
+                split_canonical(str(item["resource"]))[0]
+                for item in related(built.by_url.get(current, {}))
+                if item.get("type") == "depends-on"
+            ]
+    return False
+
+
+def ac_90_conditional_create(built: Built) -> Iterator[Look]:
+    """Every entry is created only where the server has no such version yet: none is overwritten."""
+    for path, bundle in bundles_of_package(built).items():
+        if bundle.get("type") != "transaction":
+            continue
+        for index, entry in enumerate(bundle.get("entry", [])):
+            resource, request = entry.get("resource", {}), entry.get("request", {})
+            wanted = f"url={resource.get('url')}&version={resource.get('version')}"
+            where = f"{path} entry[{index}]"
+            found = (request.get("method"), request.get("ifNoneExist"))
+            ok = found == ("POST", wanted) or "url" not in resource
+            yield thing(where, ok, f"is {found}; expected POST ifNoneExist {wanted}")
+
+
+def ac_90_closures(built: Built) -> Iterator[Look]:
+    """There is a bundle for every recommendation, closed over all it depends on."""
+    bundles = {
+        path: json.loads(data)
+        for path, data in {**built.archive, **built.files}.items()
+        if path.endswith(".json") and b'"Bundle"' in data[:200]
+    }
+    for row in built.expected["recommendations"]:
+        url = built.url("PlanDefinition", row["id"])
+        own = [
+            bundle
+            for bundle in bundles.values()
+            if next(iter(bundle.get("entry", [])), {}).get("resource", {}).get("url") == url
+        ]
+        yield thing(f"PlanDefinition/{row['id']}", own, "has no bundle of its own")
+        for bundle in own:
+            held = {str(entry.get("resource", {}).get("url")) for entry in bundle.get("entry", [])}
+            needed = {
+                split_canonical(str(item["resource"]))[0]
+                for name in held
+                for item in related(built.by_url.get(name, {}))
+                if item.get("type") == "depends-on"
+            }
+            missing = sorted((needed & built.by_url.keys()) - held)
+            yield thing(f"Bundle of {row['id']}", not missing, f"lacks {missing[:2]}")
+
+
+def ac_90_guide(built: Built) -> Iterator[Look]:
+    """The guide names every artifact and says how mustSupport is read."""
+    for one in built.of_type("ImplementationGuide"):
+        text = str(one.get("description", "")) + json.dumps(one.get("definition", {}), default=str)
+        yield thing(f"ImplementationGuide/{one['id']}", "mustSupport" in text, "does not say how mustSupport is read")
+        depends = {row.get("packageId"): row.get("version") for row in one.get("dependsOn", [])}
+        yield same(one, "dependsOn", depends, dict(built.identity["dependencies"]))
+    yield thing("ImplementationGuide", built.of_type("ImplementationGuide"), "the package has none")
