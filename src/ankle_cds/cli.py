@@ -214,7 +214,7 @@ def _read_again(package: Package, expected: dict[str, Any]) -> Built:
             parameters=story.parameters,
             today=story.clock.date(),
             recommendations=tuple(card.recommendation for card in story.expect),
-            chart=story.chart,
+            chart=story.chart(),
             body=read_json_file(story.expected_file),
         )
         for story in stories.read_all()

@@ -94,7 +94,8 @@ def ac_42_draft(built: Built) -> Iterator[Look]:
             yield thing(where, resource.get("status") == "draft", f"has status {resource.get('status')}")
         yield thing(where, any(name in resource for name in _SUBJECTS), "has no subject")
         if resource["resourceType"] not in {"Task", "Condition"}:
-            reason = any(name in resource for name in _REASONS)
+            places = [resource, *(activity.get("detail", {}) for activity in resource.get("activity", []))]
+            reason = any(name in place for place in places for name in _REASONS)
             yield thing(where, reason, f"{_instantiates(resource)} has no reason")
 
 

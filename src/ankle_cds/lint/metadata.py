@@ -7,7 +7,8 @@ from collections import Counter
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from ankle_cds.lint.elements import HL7, codes, extensions, level, shared, tail, walk
+from ankle_cds.lint.check_digits import namespace
+from ankle_cds.lint.elements import HL7, codes, extensions, level, members, shared, tail, walk
 from ankle_cds.lint.looking import look, same, thing
 
 if TYPE_CHECKING:
@@ -194,7 +195,7 @@ def ac_08_expiry_notice(built: Built) -> Iterator[Look]:
 
 
 def ac_09_context(built: Built) -> Iterator[Look]:
-    """The focus is the condition and the jurisdiction that of the codes."""
+    """The focus is the condition and the jurisdiction that of the codes: a set of national codes has its own."""
     focus, country = built.identity["focus"], built.identity["jurisdiction"]
     for one in built.resources:
         found = [
@@ -205,7 +206,9 @@ def ac_09_context(built: Built) -> Iterator[Look]:
         ]
         yield same(one, "useContext", found, [(focus["system"], focus["code"])])
         places = [code for part in one.get("jurisdiction", []) for code in codes(part, country["system"])]
-        yield look(one, "jurisdiction", country["code"] in places, f"{country['code']} is missing")
+        national = {built.expected["nationalNamespaces"].get(namespace(code)) for _, code, _ in members(one)} - {None}
+        wanted = national or {country["code"]}
+        yield look(one, "jurisdiction", wanted <= set(places), f"{sorted(wanted - set(places))} is missing")
 
 
 def ac_09_author(built: Built) -> Iterator[Look]:

@@ -21,6 +21,7 @@ _NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)?")
 _LABEL = re.compile(rf"{EVIDENCE.pattern}|{STATEMENT.pattern}")
 _COUNTED = re.compile(r"- and \d+ more")  # facts left out for space are counted, and the count is no claim
 _DAYS_A_WEEK = 7
+_WEEKS = "wk"  # UCUM; a time that was recorded in weeks has grown since
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +101,9 @@ def _figures(chart: Any, today: date) -> Iterator[str]:
             if isinstance(value, dict):
                 yield from _numbers(f"{value.get('unit', '')} {value.get('code', '')}".replace("{", " ").replace("_", " "))
             recorded = str(node.get("effectiveDateTime", ""))[:10]
-            if _DAY.fullmatch(recorded):
-                weeks = (today - date.fromisoformat(recorded)).days // _DAYS_A_WEEK
-                yield _canonical(str(amount + weeks))
+            if isinstance(value, dict) and value.get("code") == _WEEKS and _DAY.fullmatch(recorded):
+                passed = (today - date.fromisoformat(recorded)).days // _DAYS_A_WEEK
+                yield _canonical(str(amount + passed))
         birth = str(node.get("birthDate", ""))
         if _DAY.fullmatch(birth):
             born = date.fromisoformat(birth)
