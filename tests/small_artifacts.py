@@ -21,7 +21,6 @@ from small_built import (
     SCT,
     SDC,
     STATEMENT,
-    STATEMENTS,
     TODAY,
     WARNING,
     Resource,
@@ -357,7 +356,9 @@ def artifacts() -> dict[str, Resource]:
             },
             dynamicValue=[{"path": "patientInstruction", "expression": expression("ToyAdviceTitle")}],
         ),
-        activity("ToyDrug", "MedicationRequest", "drug", "drug", "order-medication", productCodeableConcept={"text": "Any"}),
+        activity(
+            "ToyDrug", "MedicationRequest", "drug", "drug", "order-medication", productCodeableConcept={"text": "Any"}
+        ),
         activity(
             *("ToyCollect", "Task", "collect", "collect", "collect-information"),
             extension=[extension(f"{CPG}collectWith", "Canonical", f"{BASE}/Questionnaire/ToyForm")],
@@ -371,7 +372,11 @@ def artifacts() -> dict[str, Resource]:
             parameter=[
                 {
                     "extension": [extension(f"{HL7}cqf-defaultValue", "Integer", 8)],
-                    **{"name": "AgeMinimum", "use": "in", "min": 0, "max": "1", "type": "integer"},
+                    "name": "AgeMinimum",
+                    "use": "in",
+                    "min": 0,
+                    "max": "1",
+                    "type": "integer",
                     "documentation": "local policy",
                 }
             ],
@@ -389,9 +394,15 @@ def artifacts() -> dict[str, Resource]:
         ),
         form(),
         profile(),
-        code_system("toy-findings", ("pain", "item"), ("toy-pain", "condition"), values="ToyAnswer", name="ToyFindings"),
+        code_system(
+            "toy-findings", ("pain", "item"), ("toy-pain", "condition"), values="ToyAnswer", name="ToyFindings"
+        ),
         code_system("toy-source-statement", ("S1", "s"), values="ToyAnswer", name="ToyStatements"),
-        value_set("ToyAnswer", (FINDINGS, "pain", "Pain"), compose={"include": [{"system": FINDINGS, "concept": [{"code": "pain"}]}]}),
+        value_set(
+            "ToyAnswer",
+            (FINDINGS, "pain", "Pain"),
+            compose={"include": [{"system": FINDINGS, "concept": [{"code": "pain"}]}]},
+        ),
         value_set(
             "ToyPain",
             (SCT, "247373008", "Ankle pain (finding)"),
@@ -400,7 +411,11 @@ def artifacts() -> dict[str, Resource]:
             compose={
                 "include": [
                     {"system": SCT, "concept": [{"code": "247373008", "display": "Ankle pain (finding)"}]},
-                    {"system": ICD, "version": "2026", "filter": [{"property": "concept", "op": "is-a", "value": "M25.57"}]},
+                    {
+                        "system": ICD,
+                        "version": "2026",
+                        "filter": [{"property": "concept", "op": "is-a", "value": "M25.57"}],
+                    },
                 ]
             },
         ),
@@ -518,16 +533,16 @@ def small(folder: Path) -> Small:
         "M25.57\tM25.5\tPain in ankle and joints of foot\tfalse\n"
         "M25.571\tM25.57\tPain in right ankle and joints of right foot\ttrue\n"
     )
-    (content / "evidence.yaml").write_text('evidence:\n  - id: E-TOY1\n    statement: Sleep 9 hours.\n')
+    (content / "evidence.yaml").write_text("evidence:\n  - id: E-TOY1\n    statement: Sleep 9 hours.\n")
     root = folder / "checkout"
     (root / "tests" / "interop").mkdir(parents=True)
-    (root / "tests" / "interop" / "explained-warnings.tsv").write_text("id\tmessage\tfiles\treason\nA\tb\tc\tBecause.\n")
+    (root / "tests" / "interop" / "explained-warnings.tsv").write_text(
+        "id\tmessage\tfiles\treason\nA\tb\tc\tBecause.\n"
+    )
     (root / "tests" / "test_logic.py").write_text('R1 = "ToyAdvice"\nCASES = [Case("one", [], {R1}, "Phase")]\n')
     resources = artifacts()
     externals = sorted(_external_urls(resources))
-    (content / "externals.yaml").write_text(
-        "codeSystems:\n" + "".join(f'  - {{url: "{url}"}}\n' for url in externals)
-    )
+    (content / "externals.yaml").write_text("codeSystems:\n" + "".join(f'  - {{url: "{url}"}}\n' for url in externals))
     templates = {"conditions": "Condition?patient={{context.patientId}}", "user": "{{context.userId}}"}
     return Small(
         content=content,

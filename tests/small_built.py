@@ -109,7 +109,11 @@ def elm() -> Resource:
             "contexts": {"def": [{"name": "Patient"}]},
             "statements": {
                 "def": [
-                    {"name": "Patient", "context": "Patient", "expression": {"type": "SingletonFrom", "operand": patient}},
+                    {
+                        "name": "Patient",
+                        "context": "Patient",
+                        "expression": {"type": "SingletonFrom", "operand": patient},
+                    },
                     {"name": "ToyAdviceApplies", "expression": applies, **boolean},
                     {"name": "PainRecorded", "expression": copy.deepcopy(applies), **boolean},
                     literal("ToyAdviceTitle", "String", "Rest (right)"),
@@ -257,7 +261,9 @@ def order(resources: dict[str, Resource], start: str | None = None) -> list[Reso
     for name, one in resources.items():
         if name not in whole:
             visit(one, ())
-    return [*done.values(), resources["Library/ToyManifest"]] if "Library/ToyManifest" in resources else [*done.values()]
+    return (
+        [*done.values(), resources["Library/ToyManifest"]] if "Library/ToyManifest" in resources else [*done.values()]
+    )
 
 
 def examples() -> dict[tuple[str, str], bytes]:

@@ -37,7 +37,11 @@ def expected() -> dict[str, Any]:
             "overrideReasons": "ToyReason",
             "overrideReasonCount": 1,
         },
-        "bases": {"ANY": "urn:", "SDC": "urn:sdc:", "EXT": "http://hl7.org/fhir/uv/sdc/StructureDefinition/sdc-questionnaire-"},
+        "bases": {
+            "ANY": "urn:",
+            "SDC": "urn:sdc:",
+            "EXT": "http://hl7.org/fhir/uv/sdc/StructureDefinition/sdc-questionnaire-",
+        },
         "profiles": {
             **{
                 kind: {"shareable": [f"ANY profile:{kind}"]}
@@ -56,10 +60,30 @@ def expected() -> dict[str, Any]:
             "StructureDefinition resource": {"computable": ["ANY feature"]},
         },
         "activityKinds": [
-            {"kind": "ServiceRequest", "claims": "ANY activity:service", "profile": "ANY made:service", "type": "order-service"},
-            {"kind": "MedicationRequest", "claims": "ANY activity:drug", "profile": "ANY made:drug", "type": "order-medication"},
-            {"kind": "Task", "claims": "ANY activity:collect", "profile": "ANY made:collect", "type": "collect-information"},
-            {"kind": "Task", "claims": "ANY activity:diagnose", "profile": "ANY made:diagnose", "type": "propose-diagnosis"},
+            {
+                "kind": "ServiceRequest",
+                "claims": "ANY activity:service",
+                "profile": "ANY made:service",
+                "type": "order-service",
+            },
+            {
+                "kind": "MedicationRequest",
+                "claims": "ANY activity:drug",
+                "profile": "ANY made:drug",
+                "type": "order-medication",
+            },
+            {
+                "kind": "Task",
+                "claims": "ANY activity:collect",
+                "profile": "ANY made:collect",
+                "type": "collect-information",
+            },
+            {
+                "kind": "Task",
+                "claims": "ANY activity:diagnose",
+                "profile": "ANY made:diagnose",
+                "type": "propose-diagnosis",
+            },
         ],
         "forbiddenUrls": ["http://forbidden.example.org/"],
         "strategies": [{"id": "ToyStrategy", "process": "triage", "recommendations": ["ToyAdvice"]}],

@@ -47,9 +47,7 @@ def test_a_check_is_green_on_a_package_without_mistakes(name: str, green: lint.B
 @pytest.mark.parametrize(
     ("name", "mistake"), [*MISTAKES.items(), *FURTHER], ids=[name for name, _ in [*MISTAKES.items(), *FURTHER]]
 )
-def test_a_check_sees_its_mistake_and_says_where(
-    name: str, mistake: Callable[[Small], None], tmp_path: Path
-) -> None:
+def test_a_check_sees_its_mistake_and_says_where(name: str, mistake: Callable[[Small], None], tmp_path: Path) -> None:
     package = small(tmp_path)
     mistake(package)
     result = lint.measure(CHECKS[name], package.built())

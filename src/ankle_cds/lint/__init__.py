@@ -1,4 +1,4 @@
-"""Is the built package what the specification asks for? The acceptance checklist, line by line, and the scored features.
+"""Is the built package what the specification asks for? The acceptance checklist, line by line, and scored features.
 
     looking          what a check is, and how one is found
     built            the files a build wrote, read again, and the tables beside the content
@@ -7,7 +7,7 @@
     drawing          the two tables
     the other rooms  the checks themselves, by what they look at
 
-A check reads plain JSON. What is refused at load is measured here once more from the outside, and never by the code that
+A check reads plain JSON. What is refused at load is measured here once more from the outside, and not by the code that
 refused it where that code could hide its own mistake.
 """
 

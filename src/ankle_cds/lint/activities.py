@@ -90,7 +90,7 @@ def ac_42_draft(built: Built) -> Iterator[Look]:
     """Every drafted request has status draft, a subject and a reason."""
     for case, resource in _drafts(built):
         where = f"examples {case.id} {resource['resourceType']}"
-        if resource["resourceType"] not in {"Condition"}:
+        if resource["resourceType"] != "Condition":
             yield thing(where, resource.get("status") == "draft", f"has status {resource.get('status')}")
         yield thing(where, any(name in resource for name in _SUBJECTS), "has no subject")
         if resource["resourceType"] not in {"Task", "Condition"}:
@@ -128,7 +128,7 @@ def ac_42_coded(built: Built) -> Iterator[Look]:
 
 
 def ac_43_no_dose(built: Built) -> Iterator[Look]:
-    """No drug proposal has a dose, a quantity or a dose word in any text; neither has its draft."""
+    """No proposal of a product has a dose, a quantity or a dose word in any text; neither has its draft."""
     words = re.compile("|".join(built.expected["doseWords"]), re.IGNORECASE)
     for one in built.of_type("ActivityDefinition"):
         if one.get("kind") == "MedicationRequest":

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ankle_cds.artifacts.libraries import fhir_type
 from ankle_cds.fhir import read_json, read_yaml
-from ankle_cds.lint.elements import level, tail
+from ankle_cds.lint.elements import level
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

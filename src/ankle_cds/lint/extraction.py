@@ -48,20 +48,24 @@ def ac_81_invariants(built: Built) -> Iterator[Look]:
             yield look(one, path, not twice, "has enableWhen and an expression (sdc-behave-2)")
             twice = "initial" in item and has_extension(item, f"{SDC}initialExpression")
             yield look(one, path, not twice, "has initial and an expression (sdc-behave-1)")
-            twice = has_extension(item, f"{SDC}answerExpression") and ("answerOption" in item or "answerValueSet" in item)
+            twice = has_extension(item, f"{SDC}answerExpression") and (
+                "answerOption" in item or "answerValueSet" in item
+            )
             yield look(one, path, not twice, "has answers and an expression (sdc-1)")
             many = len(item.get("enableWhen", [])) > 1
             yield look(one, path, not many or "enableBehavior" in item, "has several conditions and no behaviour")
 
 
 def ac_81_templates(built: Built) -> Iterator[Look]:
-    """Every finding is extracted by one contained template; the three items that set others by none."""
+    """Every finding is extracted by one contained template; the items that set others by none."""
     without = set(built.expected["formsWithoutCode"]) | set(built.expected["components"])
     for one in built.of_type("Questionnaire"):
         bundle = extensions(one, _BUNDLE)
         named = {str(node["reference"]) for node, _ in walk(one) if str(node.get("reference", "")).startswith("#")}
         inside = {f"#{part.get('id')}" for part in one.get("contained", [])}
-        used = {str(value) for node, _ in walk(one) for key, value in node.items() if str(value) in inside and key != "id"}
+        used = {
+            str(value) for node, _ in walk(one) for key, value in node.items() if str(value) in inside and key != "id"
+        }
         for item, path in answerable(one):
             link = str(item.get("linkId"))
             own = [part for part in item.get("extension", []) if part.get("url") == _TEMPLATE]
@@ -177,7 +181,9 @@ def ac_82_goldens(built: Built) -> Iterator[Look]:
             if "test" in path and row["id"] in path and path.endswith(".json") and _is_response(data)
         ]
         least = built.expected["goldenCasesPerForm"]
-        yield thing(f"Questionnaire/{row['id']}", len(found) >= least, f"has {len(found)} golden cases; at least {least}")
+        yield thing(
+            f"Questionnaire/{row['id']}", len(found) >= least, f"has {len(found)} golden cases; at least {least}"
+        )
 
 
 def _is_response(data: bytes) -> bool:

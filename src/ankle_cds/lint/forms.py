@@ -73,13 +73,15 @@ def _answers(built: Built, one: Resource, item: Resource, path: str, wanted: Map
 
 
 def ac_80_code_and_definition(built: Built) -> Iterator[Look]:
-    """Every item a person answers has one code and one element of a feature, but for the three that set others."""
+    """Every item a person answers has one code and one element of a feature, but for those that set others."""
     without = set(built.expected["formsWithoutCode"])
     for one in built.of_type("Questionnaire"):
         for item, path in answerable(one):
             codes, definition = item.get("code", []), str(item.get("definition", ""))
             if item.get("linkId") in without:
-                yield look(one, path, not codes and not definition, "has a code or a definition; it sets those of others")
+                yield look(
+                    one, path, not codes and not definition, "has a code or a definition; it sets those of others"
+                )
                 continue
             profile = built.by_url.get(definition.partition("#")[0], {})
             yield look(one, path, len(codes) == 1 and profile, f"{item.get('linkId')} has no code or no profile")
@@ -105,7 +107,7 @@ def ac_80_form_and_profile(built: Built) -> Iterator[Look]:
 
 
 def ac_80_sided_items(built: Built) -> Iterator[Look]:
-    """Side is asked once per ankle, first in a repeating group of one or two that holds every sided item."""
+    """The side is asked once, first in a repeating group of one or two that holds every sided item."""
     group_id = built.expected["sidedGroup"].rstrip(".")
     for one, row in forms(built):
         groups = [(item, path) for item, path in items(one) if item.get("linkId") == group_id]
@@ -129,7 +131,7 @@ def ac_80_required(built: Built) -> Iterator[Look]:
 
 
 def ac_80_core(built: Built) -> Iterator[Look]:
-    """The examination has twelve core items, and then the red flags."""
+    """A form with core items has as many as the specification says, before the section that follows them."""
     for one, row in forms(built):
         if "coreItems" in row:
             group = next((item for item, _ in items(one) if item.get("linkId") == row["coreIn"]), {})
@@ -140,7 +142,7 @@ def ac_80_core(built: Built) -> Iterator[Look]:
 
 
 def ac_80_opened(built: Built) -> Iterator[Look]:
-    """The items that open after an answer are those of the specification; three of them by an expression."""
+    """The items that open after an answer, or by an expression, are those of the specification."""
     for one, row in forms(built):
         found = {str(item.get("linkId")) for item, _ in answerable(one) if "enableWhen" in item}
         by_expression = {

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 _PARTS = ["text/cql", "application/elm+json"]
 _LIBRARY_TYPES = "http://terminology.hl7.org/CodeSystem/library-type"
-_PARAMETER = re.compile(r"^parameter\s+\"?(\w+)\"?\s+(?P<type>[\w<>]+)(?:\s+default\s+(?P<default>.+?))?\s*$", re.MULTILINE)
+_PARAMETER = re.compile(
+    r"^parameter\s+\"?(\w+)\"?\s+(?P<type>[\w<>]+)(?:\s+default\s+(?P<default>.+?))?\s*$", re.MULTILINE
+)
 _PER_CALL = "per call"
 
 
@@ -48,7 +50,8 @@ def ac_50_inventory(built: Built) -> Iterator[Look]:
 def ac_50_hashes(built: Built) -> Iterator[Look]:
     """The CQL in the package is the CQL that was translated: its digest is the one the translator noted."""
     sums = built.content / "logic" / "elm" / "SHA256SUMS"
-    noted = dict(reversed(line.split()) for line in sums.read_text("utf-8").splitlines()) if sums.is_file() else {}
+    lines = sums.read_text("utf-8").splitlines() if sums.is_file() else []
+    noted = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
     for one in _logic(built):
         digest = hashlib.sha256(_part(one, "text/cql")).hexdigest()
         yield same(one, "content", digest, noted.get(f"{one['id']}.cql"))
@@ -105,7 +108,9 @@ def ac_51_requirements(built: Built) -> Iterator[Look]:
             str(requirement.get("type")),
             next((str(part["valueSet"]) for part in requirement.get("codeFilter", []) if "valueSet" in part), ""),
             tuple(
-                sorted((c["system"], c["code"]) for part in requirement.get("codeFilter", []) for c in part.get("code", []))
+                sorted(
+                    (c["system"], c["code"]) for part in requirement.get("codeFilter", []) for c in part.get("code", [])
+                )
             ),
         )
         for requirement in one.get("dataRequirement", [])
@@ -211,7 +216,7 @@ def bundles_of_package(built: Built) -> dict[str, Resource]:
     for path, data in {**built.archive, **built.files}.items():
         if path.endswith(".json") and b'"Bundle"' in data[:200]:
             bundle = read_json(data, max_depth=512)
-            first = next(iter(bundle.get("entry", [])), {}).get("resource", {})
+            first: Resource = next((entry.get("resource", {}) for entry in bundle.get("entry", [])), {})
             if bundle.get("resourceType") == "Bundle" and first.get("resourceType") == "ImplementationGuide":
                 found[path] = bundle
     return found
@@ -228,9 +233,8 @@ def _part(one: Resource, kind: str) -> bytes:
 def _program(built: Built) -> elm.Program:
     """Compile the ELM of the package; a library of others that it does not hold is taken from the author's folder."""
     documents: list[dict[str, Any]] = [{"library": library} for library in built.elm.values()]
-    for path in sorted((built.content / "logic" / "elm").glob("*.json")):
-        if path.stem not in built.elm:
-            documents.append(read_json_file(path))
+    others = sorted((built.content / "logic" / "elm").glob("*.json"))
+    documents += [read_json_file(path) for path in others if path.stem not in built.elm]
     sets = {
         str(one["url"]): frozenset((system, code) for system, code, _ in members(one))
         for one in built.of_type("ValueSet")

@@ -1,9 +1,9 @@
 """What a check is: a function that looks at one thing after another and says of each whether it is as it should be.
 
-A check is a public function `ac_<line>_<name>` of a module of this room (`f_<number>_<name>` where only a scored feature asks
-for it); being defined there is all it takes to be run.
-Its docstring is the claim. It yields a `Look` for everything it looks at, so that the figure is counted and a check that
-found nothing to look at is red: it would prove nothing.
+A check is a public function `ac_<line>_<name>` of a module of this room, `f_<number>_<name>` where only a scored
+feature asks for it; being defined there is all it takes to be run. Its docstring is the claim. It yields a `Look` for
+everything it looks at, so that the figure is counted, and a check that found nothing to look at is red: it would prove
+nothing.
 """
 
 from __future__ import annotations
@@ -64,7 +64,9 @@ def thing(where: str, ok: object, problem: str) -> Look:
 def checks() -> tuple[Check, ...]:
     """Find every check of this room, in order of line and name."""
     package = importlib.import_module("ankle_cds.lint")
-    modules = [importlib.import_module(f"ankle_cds.lint.{item.name}") for item in pkgutil.iter_modules(package.__path__)]
+    modules = [
+        importlib.import_module(f"ankle_cds.lint.{item.name}") for item in pkgutil.iter_modules(package.__path__)
+    ]
     return tuple(sorted((check for module in modules for check in _of_module(module)), key=lambda one: one.name))
 
 

@@ -180,7 +180,7 @@ def ac_08_dates(built: Built) -> Iterator[Look]:
     for one in built.resources:
         review = shared(one, "lastReviewDate", "resource-lastReviewDate")
         yield same(one, "lastReviewDate", review, [built.identity["lastReviewDate"]])
-        period = next(iter(shared(one, "effectivePeriod", "resource-effectivePeriod")), {})
+        period: dict[str, Any] = next(iter(shared(one, "effectivePeriod", "resource-effectivePeriod")), {})
         ok = bool(period.get("start")) and bool(period.get("end")) and period["start"] <= period["end"]
         yield look(one, "effectivePeriod", ok, "effectivePeriod is missing, open, or ends before it starts")
 

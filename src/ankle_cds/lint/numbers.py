@@ -99,7 +99,9 @@ def _figures(chart: Any, today: date) -> Iterator[str]:
                 continue
             yield _canonical(str(amount))
             if isinstance(value, dict):
-                yield from _numbers(f"{value.get('unit', '')} {value.get('code', '')}".replace("{", " ").replace("_", " "))
+                yield from _numbers(
+                    f"{value.get('unit', '')} {value.get('code', '')}".replace("{", " ").replace("_", " ")
+                )
             recorded = str(node.get("effectiveDateTime", ""))[:10]
             if isinstance(value, dict) and value.get("code") == _WEEKS and _DAY.fullmatch(recorded):
                 passed = (today - date.fromisoformat(recorded)).days // _DAYS_A_WEEK

@@ -66,7 +66,9 @@ def ac_90_bundle(built: Built) -> Iterator[Look]:
             needed = {
                 split_canonical(str(item["resource"]))[0] for item in related(one) if item.get("type") == "depends-on"
             }
-            late = sorted(url for url in needed & known - whole if place.get(url, -1) > index and not _circular(built, url, one))
+            late = sorted(
+                url for url in needed & known - whole if place.get(url, -1) > index and not _circular(built, url, one)
+            )
             yield thing(f"{path} entry[{index}]", not late, f"stands before {late[:1]}, which it depends on")
 
 
@@ -115,7 +117,7 @@ def ac_90_closures(built: Built) -> Iterator[Look]:
         own = [
             bundle
             for bundle in bundles.values()
-            if next(iter(bundle.get("entry", [])), {}).get("resource", {}).get("url") == url
+            if next((entry.get("resource", {}).get("url") for entry in bundle.get("entry", [])), None) == url
         ]
         yield thing(f"PlanDefinition/{row['id']}", own, "has no bundle of its own")
         for bundle in own:

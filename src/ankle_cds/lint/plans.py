@@ -18,7 +18,16 @@ PATHWAY, STRATEGY, RECOMMENDATION, ORDER_SET = "clinical-protocol", "workflow-de
 _PLAN_TYPES = "http://terminology.hl7.org/CodeSystem/plan-definition-type"
 _BEHAVIORS = ("groupingBehavior", "requiredBehavior", "precheckBehavior", "cardinalityBehavior")
 _FORBIDDEN = {
-    PATHWAY: {"input", "output", "relatedAction", "type", "selectionBehavior", "transform", "dynamicValue", *_BEHAVIORS},
+    PATHWAY: {
+        "input",
+        "output",
+        "relatedAction",
+        "type",
+        "selectionBehavior",
+        "transform",
+        "dynamicValue",
+        *_BEHAVIORS,
+    },
     STRATEGY: {"type", "transform", "dynamicValue", *_BEHAVIORS},
 }
 _NEXT = {PATHWAY: STRATEGY, STRATEGY: RECOMMENDATION}
@@ -35,7 +44,9 @@ def ac_20_type(built: Built) -> Iterator[Look]:
         yield look(plan, "type", known, f"{kind} is no level of a guideline")
         yield same(plan, "type", codes(plan.get("type"), _PLAN_TYPES), [kind])
         if known:
-            wanted = {built.profile(name) for name in built.expected["profiles"][f"PlanDefinition {kind}"]["computable"]}
+            wanted = {
+                built.profile(name) for name in built.expected["profiles"][f"PlanDefinition {kind}"]["computable"]
+            }
             yield look(plan, "meta.profile", wanted <= set(plan["meta"]["profile"]), f"does not claim {wanted}")
 
 
@@ -94,7 +105,7 @@ def ac_26_inventory(built: Built) -> Iterator[Look]:
 
 
 def ac_26_chain(built: Built) -> Iterator[Look]:
-    """The pathway lists the strategies in order, each strategy its recommendations, and each says what it is part of."""
+    """The pathway lists the strategies in order, each strategy its recommendations; each says what it is part of."""
     listed = {row["id"]: row["recommendations"] for row in built.expected["strategies"]}
     pathway = built.get("PlanDefinition", built.expected["pathway"]["id"]) or {}
     yield same(pathway, "action", _targets(pathway), list(listed))

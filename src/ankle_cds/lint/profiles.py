@@ -83,7 +83,7 @@ def _asks(form: Resource, url: str) -> bool:
 
 
 def ac_70_sides(built: Built) -> Iterator[Look]:
-    """A feature that an item inside the group of an ankle records demands a body site."""
+    """A feature that an item inside the sided group records demands a body site."""
     for form in built.of_type("Questionnaire"):
         for item, path in items(form):
             if "definition" in item:

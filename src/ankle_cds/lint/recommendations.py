@@ -104,7 +104,7 @@ def ac_23_ratings(built: Built) -> Iterator[Look]:
 def ac_23_grade(built: Built) -> Iterator[Look]:
     """The grade is that of the specification; very low certainty is said for the lowest grades only."""
     for plan, action, path, row in _cards(built):
-        quality = next(iter(extensions(action, f"{HL7}cqf-qualityOfEvidence")), {})
+        quality: Any = next(iter(extensions(action, f"{HL7}cqf-qualityOfEvidence")), {})
         yield same(plan, path, codes(quality, built.identity["grades"]), [row["grade"]])
         yield same(plan, path, codes(quality, _QUALITY), ["very-low"] if row["grade"] in _LOWEST else [])
 

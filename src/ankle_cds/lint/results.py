@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ankle_cds.lint.looking import checks
 
@@ -102,11 +102,11 @@ def _elsewhere(row: Mapping[str, str], built: Built) -> Result:
     return Result(row["id"], row["name"], row["what"], state, findings=findings, proof=proof)
 
 
-def score(results: Sequence[Result], expected: Mapping[str, object]) -> Iterator[Score]:
+def score(results: Sequence[Result], expected: Mapping[str, Any]) -> Iterator[Score]:
     """Give each feature the score that the smallest share among its checks gives, by the table of the scores."""
     by_name = {result.name: result for result in results}
-    rules = sorted(_rows(expected, "scores"), key=lambda rule: -float(rule["share"]))
-    for row in _rows(expected, "features"):
+    rules = sorted(expected["scores"], key=lambda rule: -float(rule["share"]))
+    for row in expected["features"]:
         worst = min((by_name[name] for name in row["checks"]), key=lambda result: result.share)
         rule = next(rule for rule in rules if worst.share >= float(rule["share"]))
         given, because = int(rule["score"]), str(rule["because"])
@@ -117,9 +117,6 @@ def score(results: Sequence[Result], expected: Mapping[str, object]) -> Iterator
         if other is not None and given > _ELSEWHERE_AT_MOST:
             given, because = _ELSEWHERE_AT_MOST, f"{other.name} is not measured here: {other.proof or 'nowhere yet'}"
         figure = f"{worst.figure} ({worst.name})"
-        yield Score(int(row["number"]), str(row["name"]), tuple(row["others"]), int(row["goal"]), figure, given, because)
-
-
-def _rows(expected: Mapping[str, object], name: str) -> list[Mapping[str, object]]:
-    rows = expected[name]
-    return list(rows) if isinstance(rows, list) else []
+        yield Score(
+            int(row["number"]), str(row["name"]), tuple(row["others"]), int(row["goal"]), figure, given, because
+        )

@@ -20,7 +20,18 @@ if TYPE_CHECKING:
     from ankle_cds.lint.looking import Look
 
 _EQUIVALENCE = frozenset(
-    ("relatedto", "equivalent", "equal", "wider", "subsumes", "narrower", "specializes", "inexact", "unmatched", "disjoint")
+    (
+        "relatedto",
+        "equivalent",
+        "equal",
+        "wider",
+        "subsumes",
+        "narrower",
+        "specializes",
+        "inexact",
+        "unmatched",
+        "disjoint",
+    )
 )
 _UNMATCHED = "unmatched"
 _MONTHS_A_YEAR = 12
@@ -80,9 +91,9 @@ def ac_60_age(built: Built) -> Iterator[Look]:
 
 
 def _defined(built: Built, one: Resource, seen: tuple[str, ...] = ()) -> set[tuple[str, str]]:
-    """Give what a definition says: concepts, whole systems of ours, families by the table of descendants, other sets."""
+    """Give what a definition says: concepts, systems of ours, families by the table of descendants, other sets."""
     compose = one.get("compose", {})
-    parts = {}
+    parts: dict[str, set[tuple[str, str]]] = {}
     for name in ("include", "exclude"):
         parts[name] = set()
         for include in compose.get(name, []):

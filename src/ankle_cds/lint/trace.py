@@ -86,17 +86,29 @@ def ac_91_labels(built: Built) -> Iterator[Look]:
 
 def ac_91_sentences(built: Built) -> Iterator[Look]:
     """Every paragraph of a rationale, every line of a card that tells a source, every question rests on something."""
+    yield from _rationales(built)
+    yield from _told(built)
+    yield from _asked(built)
+
+
+def _rationales(built: Built) -> Iterator[Look]:
     for plan in built.of_type("PlanDefinition"):
         for action, path in actions(plan):
             for text in extensions(action, f"{CPG}rationale"):
                 for number, paragraph in enumerate(filter(str.strip, str(text).split("\n")), start=1):
                     yield look(plan, f"{path}.rationale[{number}]", _based(paragraph), f'"{paragraph[:60]}..."')
+
+
+def _told(built: Built) -> Iterator[Look]:
     sections = set(built.expected["basedSections"])
     for case in built.cases:
         for card in case.cards():
             for line in _lines(str(card.get("detail", "")), sections):
                 where = f"examples {case.id} {_topic(card)}"
                 yield thing(where, _based(line), f'"{line[:60]}..." names no statement, evidence or local policy')
+
+
+def _asked(built: Built) -> Iterator[Look]:
     without = set(built.expected["formsWithoutCode"])
     for form in built.of_type("Questionnaire"):
         for item, path in answerable(form):
