@@ -1,8 +1,8 @@
-"""The trace holds: every statement of the article leads somewhere, every label and number on a card comes from somewhere.
+"""The trace holds: every statement leads somewhere, every label and number on a card comes from somewhere.
 
-An unknown label in an artifact is refused at load (`broken/unknown-label`, `broken/unknown-evidence`), a parameter without
-a basis too (`broken/parameter-without-basis`), and `test_content.py` compares what carries what with the specification.
-Here stands what can only be seen on the whole package and on the cards themselves.
+An unknown label in an artifact is refused at load (`broken/unknown-label`, `broken/unknown-evidence`), a parameter
+without a basis too (`broken/parameter-without-basis`), and `test_content.py` compares what carries what with the
+specification. Here stands what can only be seen on the whole package and on the cards themselves.
 """
 
 from __future__ import annotations
