@@ -21,7 +21,7 @@ REST, DRUG = "ActivityDefinition/ToyRest", "ActivityDefinition/ToyDrug"
 PAIN, ANSWER = "ValueSet/ToyPain", "ValueSet/ToyAnswer"
 FINDINGS, MAP = "CodeSystem/toy-findings", "ConceptMap/ToyMap"
 FEATURE, MANIFEST = "StructureDefinition/ToyPainRecorded", "Library/ToyManifest"
-GUIDE = "ImplementationGuide/toy-guide"
+GUIDE = "ImplementationGuide/toy.package"
 
 
 def put(name: str, *path: str | int, value: Any) -> Callable[[Small], None]:

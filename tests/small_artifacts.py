@@ -445,8 +445,8 @@ def artifacts() -> dict[str, Resource]:
         ),
     ]
     found = {f"{one['resourceType']}/{one['id']}": one for one in elements}
-    found["ImplementationGuide/toy-guide"] = artifact(
-        *("ImplementationGuide", "toy-guide"),
+    found["ImplementationGuide/toy.package"] = artifact(
+        *("ImplementationGuide", "toy.package"),
         name="ToyGuide",
         packageId="toy.package",
         fhirVersion=["4.0.1"],

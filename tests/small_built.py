@@ -241,7 +241,7 @@ def order(resources: dict[str, Resource], start: str | None = None) -> list[Reso
     """Give the resources, each after what it depends on; from `start` only what it reaches, itself left out."""
     by_url = {one["url"]: one for one in resources.values()}
     done: dict[str, Resource] = {}
-    whole = {"Library/ToyManifest", "ImplementationGuide/toy-guide"}
+    whole = {"Library/ToyManifest", "ImplementationGuide/toy.package"}
 
     def visit(one: Resource, seen: tuple[str, ...]) -> None:
         if one["url"] in done or one["url"] in seen:
@@ -287,7 +287,7 @@ def complete(resources: dict[str, Resource]) -> None:
     own = {one["url"] for one in resources.values()}
     native = {"PlanDefinition", "ActivityDefinition", "Library"}
     for name, one in resources.items():
-        if name in {"Library/ToyManifest", "ImplementationGuide/toy-guide"}:
+        if name in {"Library/ToyManifest", "ImplementationGuide/toy.package"}:
             continue
         urls = dict.fromkeys(use.url for use in uses(one) if use.content and use.url not in {"", one["url"]})
         if name == "Library/ToyLogic":

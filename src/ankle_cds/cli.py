@@ -156,18 +156,9 @@ def _build(options: argparse.Namespace) -> int:
     for package in artifacts.load_all().values():
         with console.status(f"Checking the shape of {len(package.resources)} resources"):
             validate.require(package)
-        written = _written(package, options.out, release=options.release)
+        written = artifacts.write(package, options.out, release=options.release)
         console.print(f"{package.service_id} {package.version}: {len(written)} resources in {options.out}")
-        for notice in artifacts.notices(package, _now().date()):
-            console.print(notice)
     return 0
-
-
-def _written(package: Package, out: Path, *, release: bool = False) -> list[Path]:
-    """Write all that a build writes; `build` and `lint` have this one way."""
-    from ankle_cds import artifacts  # noqa: PLC0415  # as above
-
-    return artifacts.write(package, out, release=release)
 
 
 def _lint(options: argparse.Namespace) -> int:
@@ -196,13 +187,13 @@ def _lint(options: argparse.Namespace) -> int:
 
 def _read_again(package: Package, expected: dict[str, Any]) -> Built:
     """Build the package three times into a folder of its own, and read what was written as a stranger would."""
-    from ankle_cds import lint, stories  # noqa: PLC0415  # as above
+    from ankle_cds import artifacts, lint, stories  # noqa: PLC0415  # as above
     from ankle_cds.service import discovery_entries  # noqa: PLC0415  # as above
 
     with tempfile.TemporaryDirectory() as scratch:
         folders = [Path(scratch, name) for name in ("build", "again", "release")]
         for folder in folders:
-            _written(package, folder, release=folder.name == "release")
+            artifacts.write(package, folder, release=folder.name == "release")  # as `build` writes it
         files, again, released = map(lint.read_folder, folders)
     checkout = Path(__file__).resolve().parents[2]
     cases = tuple(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ankle_cds import elm
 from ankle_cds.errors import ContentError
 from ankle_cds.fhir import read_json, read_json_file, split_canonical
+from ankle_cds.lint.bundles import series
 from ankle_cds.lint.elements import EVIDENCE, HL7, LOCAL_POLICY, STATEMENT, codes, extensions, members, related, tail
 from ankle_cds.lint.looking import look, same, thing
 
@@ -190,16 +191,13 @@ def ac_52_same_lists(built: Built) -> Iterator[Look]:
         rows = guide.get("definition", {}).get("resource", [])
         found = {str(row.get("reference", {}).get("reference")) for row in rows if not _is_example(row)}
         yield same(guide, "definition.resource", found, whole - set(guides))
-    bundles = bundles_of_package(built)
+    guide_urls = {str(one.get("url")) for one in built.of_type("ImplementationGuide")}
+    bundles = [bundle for bundle in series(built.files) if guide_urls & set(bundle.leads)]
     yield thing("Bundle", bundles, "the build wrote no bundle of the whole package")
-    for path, bundle in bundles.items():
-        found = {
-            f"{entry['resource'].get('resourceType')}/{entry['resource'].get('id')}"
-            for entry in bundle.get("entry", [])
-            if "resource" in entry
-        }
+    for bundle in bundles:
+        found = {f"{one.get('resourceType')}/{one.get('id')}" for one in bundle.resources}
         missing = sorted(whole - found)
-        yield thing(path, not missing, f"does not hold {missing[:5]}")
+        yield thing(bundle.name, not missing, f"does not hold {missing[:5]}")
     packed = {
         f"{resource.get('resourceType')}/{resource.get('id')}"
         for path, data in built.archive.items()
@@ -208,18 +206,6 @@ def ac_52_same_lists(built: Built) -> Iterator[Look]:
         and resource["resourceType"] != "Bundle"
     }
     yield thing("package.tgz", packed == whole, f"holds {len(packed)} artifacts where the build has {len(whole)}")
-
-
-def bundles_of_package(built: Built) -> dict[str, Resource]:
-    """Give the bundles of the build that hold the whole package: those whose first entry is the guide."""
-    found = {}
-    for path, data in {**built.archive, **built.files}.items():
-        if path.endswith(".json") and b'"Bundle"' in data[:200]:
-            bundle = read_json(data, max_depth=512)
-            first: Resource = next((entry.get("resource", {}) for entry in bundle.get("entry", [])), {})
-            if bundle.get("resourceType") == "Bundle" and first.get("resourceType") == "ImplementationGuide":
-                found[path] = bundle
-    return found
 
 
 def _logic(built: Built) -> list[Resource]:

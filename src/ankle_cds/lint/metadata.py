@@ -32,10 +32,11 @@ def ac_01_id(built: Built) -> Iterator[Look]:
         name = str(one.get("id"))
         yield same(one, "url", tail(str(one.get("url"))), name)
         pascal = bool(_PASCAL.fullmatch(name)) and (name.startswith(prefix) or name in others)
-        kebab = bool(_KEBAB.fullmatch(name)) and (
-            name.startswith(f"{prefix.lower()}-") or one.get("resourceType") == "ImplementationGuide"
-        )
-        yield look(one, "id", pascal or kebab, f"{name} is neither PascalCase nor kebab-case with our prefix")
+        kebab = bool(_KEBAB.fullmatch(name)) and name.startswith(f"{prefix.lower()}-")
+        if one.get("resourceType") == "ImplementationGuide":
+            yield same(one, "id", name, built.identity["packageId"])
+        else:
+            yield look(one, "id", pascal or kebab, f"{name} is neither PascalCase nor kebab-case with our prefix")
 
 
 def ac_01_name(built: Built) -> Iterator[Look]:

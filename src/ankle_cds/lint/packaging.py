@@ -5,17 +5,20 @@ from __future__ import annotations
 import hashlib
 import json
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qs
 
 from ankle_cds.fhir import split_canonical
 from ankle_cds.lint.built import ARCHIVE
+from ankle_cds.lint.bundles import series
 from ankle_cds.lint.elements import related
-from ankle_cds.lint.libraries import bundles_of_package
 from ankle_cds.lint.looking import same, thing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ankle_cds.fhir import Resource
     from ankle_cds.lint.built import Built
+    from ankle_cds.lint.bundles import Series
     from ankle_cds.lint.looking import Look
 
 _MANIFEST, _INDEX = "package/package.json", "package/.index.json"
@@ -50,31 +53,38 @@ def ac_90_reproducible(built: Built) -> Iterator[Look]:
 
 
 def ac_90_bundle(built: Built) -> Iterator[Look]:
-    """The transaction begins with the guide, and every artifact stands after all it depends on."""
-    bundles = bundles_of_package(built)
+    """The transaction, or a part of it, begins with the guide, and every artifact stands after all it depends on."""
+    bundles = _whole(built)
     yield thing("Bundle", bundles, "the build wrote no bundle of the whole package")
-    for path, bundle in bundles.items():
-        yield thing(path, bundle.get("type") in {"transaction", "collection"}, f"is a {bundle.get('type')}")
-        entries = [entry.get("resource", {}) for entry in bundle.get("entry", [])]
+    for bundle in bundles:
+        yield thing(bundle.name, set(bundle.types) <= {"transaction", "collection"}, f"is a {bundle.types}")
         # The manifest and the guide name every artifact; what they name cannot stand before them.
-        whole = {str(one.get("url")) for one in entries[:1]} | {built.url("Library", built.identity["manifest"])}
-        known = set(built.by_url)
-        place = {str(one.get("url")): index for index, one in enumerate(entries)}
-        for index, one in enumerate(entries):
-            if str(one.get("url")) not in known - whole:
-                continue
-            needed = {
-                split_canonical(str(item["resource"]))[0] for item in related(one) if item.get("type") == "depends-on"
-            }
-            late = sorted(
-                url for url in needed & known - whole if place.get(url, -1) > index and not _circular(built, url, one)
-            )
-            yield thing(f"{path} entry[{index}]", not late, f"stands before {late[:1]}, which it depends on")
+        guides = {str(one.get("url")) for one in built.of_type("ImplementationGuide")}
+        names_all = guides | {built.url("Library", built.identity["manifest"])}
+        known = built.by_url.keys() - names_all
+        place = {str(one.get("url")): index for index, one in enumerate(bundle.resources)}
+        for index, one in enumerate(bundle.resources):
+            if str(one.get("url")) in known:
+                late = sorted(
+                    url
+                    for url in needed(one) & known
+                    if place.get(url, -1) > index and not _circular(built, url, str(one.get("url")))
+                )
+                yield thing(f"{bundle.name} entry {index}", not late, f"stands before {late[:1]}, which it depends on")
 
 
-def _circular(built: Built, url: str, one: object) -> bool:
+def needed(one: Resource) -> set[str]:
+    """Give the canonicals an artifact depends on, without their versions."""
+    return {split_canonical(str(item["resource"]))[0] for item in related(one) if item.get("type") == "depends-on"}
+
+
+def _whole(built: Built) -> list[Series]:
+    guides = {str(one.get("url")) for one in built.of_type("ImplementationGuide")}
+    return [bundle for bundle in series(built.files) if guides & set(bundle.leads)]
+
+
+def _circular(built: Built, url: str, start: str) -> bool:
     """Tell whether two artifacts name each other, directly or through others: neither can stand first."""
-    start = str(one.get("url")) if isinstance(one, dict) else ""
     seen: set[str] = set()
     waiting = [url]
     while waiting:
@@ -83,53 +93,33 @@ def _circular(built: Built, url: str, one: object) -> bool:
             return True
         if current not in seen:
             seen.add(current)
-            waiting += [
-                split_canonical(str(item["resource"]))[0]
-                for item in related(built.by_url.get(current, {}))
-                if item.get("type") == "depends-on"
-            ]
+            waiting += needed(built.by_url.get(current, {}))
     return False
 
 
 def ac_90_conditional_create(built: Built) -> Iterator[Look]:
     """Every entry is created only where the server has no such version yet: none is overwritten."""
-    for path, bundle in bundles_of_package(built).items():
-        if bundle.get("type") != "transaction":
-            continue
-        for index, entry in enumerate(bundle.get("entry", [])):
+    for bundle in series(built.files):
+        for index, entry in enumerate(bundle.entries):
             resource, request = entry.get("resource", {}), entry.get("request", {})
-            wanted = f"url={resource.get('url')}&version={resource.get('version')}"
-            where = f"{path} entry[{index}]"
-            found = (request.get("method"), request.get("ifNoneExist"))
-            ok = found == ("POST", wanted) or "url" not in resource
-            yield thing(where, ok, f"is {found}; expected POST ifNoneExist {wanted}")
+            if "url" in resource and "transaction" in bundle.types:
+                wanted = {"url": [resource["url"]], "version": [resource.get("version")]}
+                ok = request.get("method") == "POST" and parse_qs(str(request.get("ifNoneExist"))) == wanted
+                yield thing(f"{bundle.name} entry {index}", ok, f"is not created by url and version: {request}")
 
 
 def ac_90_closures(built: Built) -> Iterator[Look]:
     """There is a bundle for every recommendation, closed over all it depends on."""
-    bundles = {
-        path: json.loads(data)
-        for path, data in {**built.archive, **built.files}.items()
-        if path.endswith(".json") and b'"Bundle"' in data[:200]
-    }
+    bundles = series(built.files)
     for row in built.expected["recommendations"]:
         url = built.url("PlanDefinition", row["id"])
-        own = [
-            bundle
-            for bundle in bundles.values()
-            if next((entry.get("resource", {}).get("url") for entry in bundle.get("entry", [])), None) == url
-        ]
+        own = [bundle for bundle in bundles if url in bundle.leads and bundle not in _whole(built)]
         yield thing(f"PlanDefinition/{row['id']}", own, "has no bundle of its own")
         for bundle in own:
-            held = {str(entry.get("resource", {}).get("url")) for entry in bundle.get("entry", [])}
-            needed = {
-                split_canonical(str(item["resource"]))[0]
-                for name in held
-                for item in related(built.by_url.get(name, {}))
-                if item.get("type") == "depends-on"
-            }
-            missing = sorted((needed & built.by_url.keys()) - held)
-            yield thing(f"Bundle of {row['id']}", not missing, f"lacks {missing[:2]}")
+            held = {str(one.get("url")) for one in bundle.resources}
+            wanted = set().union(*(needed(built.by_url.get(name, {})) for name in held))
+            missing = sorted((wanted & built.by_url.keys()) - held)
+            yield thing(bundle.name, not missing, f"lacks {missing[:2]}")
 
 
 def ac_90_guide(built: Built) -> Iterator[Look]:
