@@ -269,7 +269,7 @@ MISTAKES: dict[str, Callable[[Small], None]] = {
     "ac_81_profiles": put(FORM, "meta", "profile", value=["urn:profile:Questionnaire"]),
     "ac_81_side_extracted": drop(FORM, "contained", 0, "bodySite"),
     "ac_81_templates": lose(FORM, f"{SDC}templateExtract", *ASKED),
-    "ac_82_goldens": lambda small: small.packed.append(
+    "ac_82_filled": lambda small: small.packed.append(
         lambda files: files.pop("package/tests/Questionnaire/ToyForm/empty/response.json")
     ),
     "ac_82_spanish": drop(FORM, *ASKED, "_text"),

@@ -274,6 +274,7 @@ def examples() -> dict[tuple[str, str], bytes]:
         ("example", "valid.json"): dumped(record),
         ("example", "invalid-record.json"): dumped(record),
         ("tests/Questionnaire/ToyForm/empty", "response.json"): dumped(response),
+        ("tests/Questionnaire/ToyForm/empty", "expected.json"): dumped({"resourceType": "Bundle"}),
     }
 
 

@@ -181,7 +181,6 @@ def expected() -> dict[str, Any]:
         "minimumOracles": 3,
         "minimumPerRecommendation": 3,
         "minimumStories": 2,
-        "goldenCasesPerForm": 1,
         "translation": "es",
         "translatedSystems": [FINDINGS],
         "prefetchParameters": ["user"],

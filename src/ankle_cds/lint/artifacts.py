@@ -17,6 +17,7 @@ from ankle_cds.validate import shape_problems
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from ankle_cds.fhir import Resource
     from ankle_cds.lint.built import Built
     from ankle_cds.lint.looking import Look
 
@@ -56,7 +57,7 @@ def ac_11_traced(built: Built) -> Iterator[Look]:
         if one.get("id") == built.identity["manifest"] or one.get("resourceType") == "ImplementationGuide":
             continue  # list the whole package (AC-52)
         listed = {split_canonical(str(item["resource"]))[0] for item in related(one) if _needs(item)}
-        traced = {use.url for use in uses(one) if use.content and use.url not in {"", one.get("url")}}
+        traced = {use.url for use in uses(authored(one)) if use.content and use.url not in {"", one.get("url")}}
         logic = built.elm.get(str(one.get("id")), {})
         traced |= {entry["id"] for part in ("valueSets", "codeSystems") for entry in _defs(logic, part)}
         included = {tail(entry["path"]) for entry in _defs(logic, "includes")}
@@ -72,10 +73,15 @@ def ac_11_resolves(built: Built) -> Iterator[Look]:
         inside = {f"#{part.get('id')}" for part in one.get("contained", [])}
         lost = [
             use.canonical
-            for use in uses(one)
+            for use in uses(authored(one))
             if use.url not in built.by_url and use.url not in externals and use.canonical not in inside
         ]
         yield look(one, "", not lost, f"{lost[0] if lost else ''} is defined nowhere")
+
+
+def authored(one: Resource) -> Resource:
+    """Give the artifact without its snapshot: what it repeats of the base is not what it uses."""
+    return {name: value for name, value in one.items() if name != "snapshot"}
 
 
 def _defs(logic: Mapping[str, Any], part: str) -> list[dict[str, Any]]:
@@ -109,5 +115,5 @@ def ac_13_size(built: Built) -> Iterator[Look]:
     """No artifact is larger than 1 MB and no file of the package larger than 2 MB."""
     artifact, file = built.identity["maxArtifactBytes"], built.identity["maxFileBytes"]
     for path, data in {**built.files, **built.archive}.items():
-        limit = artifact if path.rsplit("/", 1)[-1].endswith(".json") and "Bundle" not in path else file
+        limit = artifact if path.rsplit("/", 1)[-1].endswith(".json") and "bundle" not in path.lower() else file
         yield thing(path, len(data) <= limit, f"has {len(data)} bytes; at most {limit}")

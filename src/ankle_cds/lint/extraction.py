@@ -89,11 +89,13 @@ def _in_bundle(one: Resource, link: str) -> bool:
 def ac_81_side_extracted(built: Built) -> Iterator[Look]:
     """The template of a sided item writes site and side; that of another item writes no body site."""
     site = built.expected["bodySite"]
+    base = re.escape(built.url("StructureDefinition", ""))
     for one in built.of_type("Questionnaire"):
         templates = [part for part, _ in walk(one.get("contained", [])) if part.get("resourceType") == "Observation"]
         for template in templates:
-            profiles = template.get("meta", {}).get("profile", [])
-            url = str(profiles[0]).partition("|")[0] if profiles else ""
+            # Given as it is, or by an expression that computes it.
+            named = re.search(rf"{base}[A-Za-z0-9-]+", write_json(template.get("meta", {})).decode())
+            url = named[0] if named else ""
             elements = built.by_url.get(url, {}).get("differential", {}).get("element", [])
             sided = any(element["path"].endswith(".bodySite") for element in elements)
             found = site in codes(template.get("bodySite"))
@@ -172,18 +174,30 @@ def _has_designation(concept: Any, language: str) -> bool:
     return any(str(part.get("language", "")).startswith(language) for part in concept.get("designation", []))
 
 
-def ac_82_goldens(built: Built) -> Iterator[Look]:
-    """Each form has its golden cases: a response and the resources that are extracted from it."""
+def ac_82_filled(built: Built) -> Iterator[Look]:
+    """Each form has a filled example: a response, and the resources that are extracted from it."""
     for row in built.expected["forms"]:
         found = [
             path
-            for path, data in {**built.files, **built.archive}.items()
-            if "test" in path and row["id"] in path and path.endswith(".json") and _is_response(data)
+            for path, data in {**built.files, **built.archive, **_kept(built)}.items()
+            if row["id"] in path and path.endswith(".json") and _is_response(data)
         ]
-        least = built.expected["goldenCasesPerForm"]
-        yield thing(
-            f"Questionnaire/{row['id']}", len(found) >= least, f"has {len(found)} golden cases; at least {least}"
-        )
+        paired = [path for path in found if _beside(built, path)]
+        yield thing(f"Questionnaire/{row['id']}", paired, "has no response with what is extracted from it")
+
+
+def _kept(built: Built) -> dict[str, bytes]:
+    """Give the examples of forms that stand in the checkout."""
+    if built.root is None:
+        return {}
+    paths = sorted((built.root / "examples" / "forms").glob("*/*.json"))
+    return {path.relative_to(built.root).as_posix(): path.read_bytes() for path in paths}
+
+
+def _beside(built: Built, path: str) -> bool:
+    folder = path.rpartition("/")[0]
+    files = {**built.files, **built.archive, **_kept(built)}
+    return any(other != path and other.rpartition("/")[0] == folder and "expected" in other for other in files)
 
 
 def _is_response(data: bytes) -> bool:

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs
 from ankle_cds.fhir import split_canonical
 from ankle_cds.lint.built import ARCHIVE
 from ankle_cds.lint.bundles import series
-from ankle_cds.lint.elements import related
+from ankle_cds.lint.elements import CPG, extensions, related
 from ankle_cds.lint.looking import same, thing
 
 if TYPE_CHECKING:
@@ -117,9 +117,15 @@ def ac_90_closures(built: Built) -> Iterator[Look]:
         yield thing(f"PlanDefinition/{row['id']}", own, "has no bundle of its own")
         for bundle in own:
             held = {str(one.get("url")) for one in bundle.resources}
-            wanted = set().union(*(needed(built.by_url.get(name, {})) for name in held))
+            wanted = set().union(*(needed(built.by_url.get(name, {})) - _upward(built, name) for name in held))
             missing = sorted((wanted & built.by_url.keys()) - held)
             yield thing(bundle.name, not missing, f"lacks {missing[:2]}")
+
+
+def _upward(built: Built, name: str) -> set[str]:
+    """Give what an artifact is part of or read by: that needs it, and not the other way round."""
+    one = built.by_url.get(name, {})
+    return {str(url) for part in ("partOf", "caseFeatureOf") for url in extensions(one, f"{CPG}{part}")}
 
 
 def ac_90_guide(built: Built) -> Iterator[Look]:

@@ -40,6 +40,8 @@ def ac_94_content(built: Built) -> Iterator[Look]:
         page = _page(built, str(plan["id"]))
         for wanted in _wanted(built, plan):
             yield thing(f"page of {plan['id']}", wanted in page, f"does not tell {wanted}")
+        for words, file in (('"hook"', "request.json"), ('"cards"', "expected.json")):
+            yield thing(f"page of {plan['id']}", words in page or file in page, f"shows and links no {file}")
 
 
 def _wanted(built: Built, plan: Resource) -> Iterator[str]:
@@ -57,4 +59,3 @@ def _wanted(built: Built, plan: Resource) -> Iterator[str]:
             yield str(requirement.get("type"))
             yield from (tail(one["valueSet"]) for one in requirement.get("codeFilter", []) if "valueSet" in one)
     yield from (case.id for case in built.cases if plan["id"] in case.recommendations)
-    yield from ('"hook"', '"cards"')

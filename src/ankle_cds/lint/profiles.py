@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ankle_cds.fhir import read_json
+from ankle_cds.fhir import read_json, read_yaml
 from ankle_cds.lint.elements import CPG, extensions, items, tail
 from ankle_cds.lint.looking import look, same, thing
 
@@ -95,7 +95,7 @@ def ac_70_sides(built: Built) -> Iterator[Look]:
 
 
 def ac_70_examples(built: Built) -> Iterator[Look]:
-    """Every feature has at least one valid and one invalid example in the package."""
+    """Every feature has at least one valid and one invalid example, in the package or beside it."""
     claims: dict[str, set[str]] = {}
     for path, data in {**built.files, **built.archive}.items():
         parts = path.split("/")
@@ -105,9 +105,20 @@ def ac_70_examples(built: Built) -> Iterator[Look]:
             kind = "invalid" if "invalid" in path.lower() else "valid"
             for profile in profiles:
                 claims.setdefault(str(profile).partition("|")[0], set()).add(kind)
+    for name, kinds in _beside(built).items():
+        claims.setdefault(built.url("StructureDefinition", name), set()).update(kinds)
     for one in features(built):
         for kind in ("valid", "invalid"):
             yield look(one, "", kind in claims.get(str(one.get("url")), set()), f"has no {kind} example")
+
+
+def _beside(built: Built) -> dict[str, set[str]]:
+    """Give the kinds of examples that stand in the checkout for a profile: `valid` and `invalid` lists by its name."""
+    found = {}
+    for path in sorted((built.root / "examples" / "profiles").glob("[A-Z]*.yaml")) if built.root else ():
+        data = read_yaml(path).data
+        found[path.stem] = {kind for kind in ("valid", "invalid") if data.get(kind)}
+    return found
 
 
 def ac_70_inventory(built: Built) -> Iterator[Look]:
