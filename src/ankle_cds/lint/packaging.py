@@ -125,7 +125,8 @@ def ac_90_closures(built: Built) -> Iterator[Look]:
 def _upward(built: Built, name: str) -> set[str]:
     """Give what an artifact is part of or read by: that needs it, and not the other way round."""
     one = built.by_url.get(name, {})
-    return {str(url) for part in ("partOf", "caseFeatureOf") for url in extensions(one, f"{CPG}{part}")}
+    upward = {str(url) for part in ("partOf", "caseFeatureOf") for url in extensions(one, f"{CPG}{part}")}
+    return upward | {str(one.get("valueSet"))}  # of a code system: the set of all its codes
 
 
 def ac_90_guide(built: Built) -> Iterator[Look]:
