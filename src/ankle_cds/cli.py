@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
+import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -27,8 +28,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from ankle_cds.artifacts import Package
+    from ankle_cds.lint import Built
     from ankle_cds.settings import Settings
 
+CONTENT = 2
 USAGE = 64
 _DESCRIPTION = "Computable guideline for posterior ankle impingement, and the CDS Hooks service that runs it."
 
@@ -117,6 +120,10 @@ def parser() -> argparse.ArgumentParser:
 
     validate = commands.add_parser("validate", help="check the content and the shape of every resource; write nothing")
     validate.set_defaults(command=_validate)
+
+    lint = commands.add_parser("lint", help="measure the built package against the acceptance checklist, line by line")
+    lint.add_argument("--json", action="store_true", help="print plain JSON with every finding in place of the tables")
+    lint.set_defaults(command=_lint)
     return top
 
 
@@ -192,6 +199,69 @@ def _build(options: argparse.Namespace) -> int:
         written = artifacts.write(package, options.out, release=options.release)
         console.print(f"{package.service_id} {package.version}: {len(written)} resources in {options.out}")
     return 0
+
+
+def _lint(options: argparse.Namespace) -> int:
+    from ankle_cds import artifacts, lint  # noqa: PLC0415  # as above
+
+    error, out = Console(stderr=True, highlight=False), Console(highlight=False)
+    green, documents = True, []
+    for package in artifacts.load_all().values():
+        expected = lint.read_acceptance(package.folder)
+        with error.status(f"Building {package.service_id}") as status:
+            built = _read_again(package, expected.data)
+            results = []
+            for result in lint.run(built):
+                results.append(result)
+                status.update(f"{result.line} {result.name} ({len(results)} done)")
+        scores = list(lint.score(results, expected.data))
+        if options.json:
+            documents.append(lint.document(results, scores, expected.data, package.locate))
+        else:
+            lint.draw(results, scores, expected.data, package.locate, out)
+        green = green and not any(result.state is lint.State.FAIL for result in results)
+    if options.json:
+        sys.stdout.write(write_json(documents[0] if len(documents) == 1 else documents, indent=2).decode() + "\n")
+    return 0 if green else CONTENT
+
+
+def _read_again(package: Package, expected: dict[str, Any]) -> Built:
+    """Build the package three times into a folder of its own, and read what was written as a stranger would."""
+    from ankle_cds import artifacts, lint, stories  # noqa: PLC0415  # as above
+    from ankle_cds.service import discovery_entries  # noqa: PLC0415  # as above
+
+    with tempfile.TemporaryDirectory() as scratch:
+        folders = [Path(scratch, name) for name in ("build", "again", "release")]
+        for folder in folders:
+            artifacts.write(package, folder, release=folder.name == "release")  # as `build` writes it
+        files, again, released = map(lint.read_folder, folders)
+    checkout = Path(__file__).resolve().parents[2]
+    cases = tuple(
+        lint.Case(
+            id=story.id,
+            tags=story.tags,
+            statements=story.statements,
+            evidence=story.evidence,
+            parameters=story.parameters,
+            today=story.clock.date(),
+            recommendations=tuple(card.recommendation for card in story.expect),
+            chart=story.chart(),
+            body=read_json_file(story.expected_file),
+        )
+        for story in stories.read_all()
+        if story.condition == package.folder.name
+    )
+    return lint.Built(
+        files=files,
+        again=again,
+        released=released,
+        expected=expected,
+        content=package.folder,
+        today=_now().date(),
+        root=checkout if (checkout / "pyproject.toml").is_file() else None,
+        discovery=tuple(discovery_entries(package, "2.0")),
+        cases=cases,
+    )
 
 
 def _validate(_options: argparse.Namespace) -> int:

@@ -1,0 +1,200 @@
+"""What the specification of the small package says: the counterpart of acceptance.yaml."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from small_built import BASE, FINDINGS, ICD, SCT, STATEMENT, STATEMENTS, WARNING, sha
+
+
+def expected() -> dict[str, Any]:
+    """Give the tables the small package is measured against."""
+    return {
+        "lines": [{"id": "AC-01", "scope": "all", "passes": "it is named"}],
+        "elsewhere": [],
+        "identity": {
+            "canonicalBase": BASE,
+            "prefix": "Toy",
+            "namedOtherwise": [],
+            "sameNameTypes": ["PlanDefinition", "ActivityDefinition", "Library", "Questionnaire", "ValueSet"],
+            "focus": {"system": SCT, "code": "240021001"},
+            "jurisdiction": {"system": "urn:iso:std:iso:3166", "code": "US"},
+            "lastReviewDate": "2026-04-27",
+            "authorRole": "doctor",
+            "maxArtifactBytes": 100_000,
+            "maxFileBytes": 200_000,
+            "service": "toy",
+            "logic": "ToyLogic",
+            "manifest": "ToyManifest",
+            "packageId": "toy.package",
+            "fhirVersion": "4.0.1",
+            "dependencies": {"hl7.fhir.r4.core": "4.0.1"},
+            "statements": STATEMENTS,
+            "statementExtension": STATEMENT,
+            "grades": f"{BASE}/CodeSystem/toy-grade",
+            "topics": f"{BASE}/CodeSystem/toy-topic",
+            "findings": FINDINGS,
+            "overrideReasons": "ToyReason",
+            "overrideReasonCount": 1,
+        },
+        "bases": {
+            "ANY": "urn:",
+            "SDC": "urn:sdc:",
+            "EXT": "http://hl7.org/fhir/uv/sdc/StructureDefinition/sdc-questionnaire-",
+        },
+        "profiles": {
+            **{
+                kind: {"shareable": [f"ANY profile:{kind}"]}
+                for kind in ("PlanDefinition", "ActivityDefinition", "Library", "Questionnaire", "StructureDefinition")
+            },
+            **{
+                kind: {"shareable": [f"ANY profile:{kind}"]}
+                for kind in ("ValueSet", "CodeSystem", "ConceptMap", "ImplementationGuide")
+            },
+            "PlanDefinition clinical-protocol": {"computable": ["ANY level:pathway"]},
+            "PlanDefinition workflow-definition": {"computable": ["ANY level:strategy"]},
+            "PlanDefinition eca-rule": {"computable": ["ANY level:recommendation"]},
+            "PlanDefinition order-set": {"computable": ["ANY level:set"]},
+            "Library logic": {"computable": ["ANY logic"], "executable": []},
+            "Library manifest": {"manifest": ["ANY manifest"]},
+            "StructureDefinition resource": {"computable": ["ANY feature"]},
+        },
+        "activityKinds": [
+            {
+                "kind": "ServiceRequest",
+                "claims": "ANY activity:service",
+                "profile": "ANY made:service",
+                "type": "order-service",
+            },
+            {
+                "kind": "MedicationRequest",
+                "claims": "ANY activity:drug",
+                "profile": "ANY made:drug",
+                "type": "order-medication",
+            },
+            {
+                "kind": "Task",
+                "claims": "ANY activity:collect",
+                "profile": "ANY made:collect",
+                "type": "collect-information",
+            },
+            {
+                "kind": "Task",
+                "claims": "ANY activity:diagnose",
+                "profile": "ANY made:diagnose",
+                "type": "propose-diagnosis",
+            },
+        ],
+        "forbiddenUrls": ["http://forbidden.example.org/"],
+        "strategies": [{"id": "ToyStrategy", "process": "triage", "recommendations": ["ToyAdvice"]}],
+        "orderSet": "ToySet",
+        "orderSetBehaviors": {"groupingBehavior": "logical-group", "selectionBehavior": "any"},
+        "orderSetChildren": [{"activity": "ToyRest", "precheck": "no", "titleEnds": "stop if worse"}],
+        "orderSetStatements": ["S1"],
+        "pathway": {"id": "ToyPathway", "statements": ["S1"]},
+        "recommendations": [
+            {
+                "id": "ToyAdvice",
+                "number": "R1",
+                "hooks": ["patient-view"],
+                "priorities": ["routine"],
+                "selection": "any",
+                "cardinality": "multiple",
+                "topActions": 1,
+                "process": "triage",
+                "conditions": ["ToyAdviceApplies"],
+                "suggestions": ["ToyRest", "ToyCollect"],
+                "preselected": ["ToyRest"],
+                "grade": "D",
+                "direction": "against",
+                "statements": ["S1"],
+                "evidence": ["E-TOY1"],
+            }
+        ],
+        "activities": [
+            {"id": "ToyRest", "kind": "ServiceRequest", "codes": ["247373008"]},
+            {"id": "ToyDrug", "kind": "MedicationRequest"},
+            {"id": "ToyCollect", "kind": "Task", "type": "collect-information", "form": "ToyForm"},
+            {"id": "ToyDiagnosis", "kind": "Task", "type": "propose-diagnosis"},
+        ],
+        "workingDiagnosis": {
+            "activity": "ToyDiagnosis",
+            "coding": {"system": FINDINGS, "code": "toy-pain"},
+            "added": {"system": SCT, "code": "240021001"},
+            "parameter": "AddCode",
+            "clinicalStatus": "active",
+            "verificationStatus": "provisional",
+            "category": "encounter-diagnosis",
+        },
+        "forms": [
+            {
+                "id": "ToyForm",
+                "statements": ["S1"],
+                "coreItems": 1,
+                "coreIn": "ankle",
+                "coreAfter": "ankle.side",
+                "coreBefore": "ankle.flags",
+                "items": [
+                    {"linkId": "ankle.side", "type": "choice", "answers": "side"},
+                    {
+                        "linkId": "ankle.pain",
+                        "type": "choice",
+                        "repeats": True,
+                        "answers": "ToyAnswer",
+                        "feature": "PainRecorded",
+                        "conditional": True,
+                    },
+                ],
+            }
+        ],
+        "formsWithoutCode": ["ankle.side"],
+        "components": [],
+        "sidedGroup": "ankle.",
+        "alsoOffered": [],
+        "noneOfThese": "pain",
+        "sdcProfiles": [{"profile": "SDC extr-template", "needsExtension": ["EXT templateExtract"]}],
+        "extractionNeverUsed": ["observationExtract"],
+        "parameters": [{"name": "AgeMinimum", "type": "Integer", "default": "8", "basis": "local policy"}],
+        "carriers": {"S1": ["ToyPathway", "ToyAdvice", "ToySet", "ToyForm"]},
+        "bannedWords": ["excluded", "gold standard"],
+        "mayQuote": ["gold standard"],
+        "doseWords": [r"\bdaily\b"],
+        "maxSummary": 30,
+        "sideWords": [" (right)"],
+        "sideCodes": {"left": "7771000", "right": "24028007"},
+        "basedSections": ["Source article", "Added by this product"],
+        "expansionWarningSha256": sha(WARNING),
+        "maxExpansionMonths": 12,
+        "sideSets": {"right": "ToyRight"},
+        "sidePlaces": ["ankle"],
+        "setsReadByLogic": ["ToyPain", "ToyRight"],
+        "disjointSets": [["ToyPain", "ToyAnswer"]],
+        "insideSets": [{"set": "ToyRight", "inside": ["ToyPain"]}],
+        "nationalNamespaces": {"1000124": "US", "1000000": "GB"},
+        "systemNotices": {SCT: "SNOMED", ICD: "ICD-10-CM"},
+        "knownVersions": {ICD: "2026"},
+        "withoutKnownVersion": ["urn:"],
+        "cptSystem": "urn:cpt",
+        "mappedKinds": ["item", "condition"],
+        "bodySite": "344001",
+        "minimumCodeRows": 3,
+        "minimumOracles": 3,
+        "minimumPerRecommendation": 3,
+        "minimumStories": 2,
+        "translation": "es",
+        "translatedSystems": [FINDINGS],
+        "prefetchParameters": ["user"],
+        "inventory": {
+            "ValueSet": ["ToyAnswer", "ToyPain", "ToyRight", "ToyReason"],
+            "CodeSystem": ["toy-findings", "toy-source-statement"],
+            "ConceptMap": ["ToyMap"],
+            "Library": ["ToyLogic", "ToyManifest"],
+        },
+        "scores": [
+            {"score": 3, "share": 1, "because": "all"},
+            {"score": 1, "share": 0.5, "because": "half"},
+            {"score": 0, "share": 0, "because": "less"},
+        ],
+        "features": [],
+        "bar": 2,
+    }
