@@ -138,7 +138,7 @@ def changed(draw: Any, world: World, resource: Resource) -> list[Resource]:
         code = resource.get("code", {}).get("coding", [{}])[0].get("code")
         if answers := dict(world.items).get(code):
             again = {**again, "valueCodeableConcept": answer(draw(st.sampled_from(answers)))}
-        return [resource, {**again, "id": f"{resource['id']}-again"}]
+        return [resource, {**again, "id": f"{resource.get('id', 'unnamed')}-again"}]
     elif what == "other ankle":
         made = world.mirror(resource)
     elif what == "no side":
