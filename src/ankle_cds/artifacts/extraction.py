@@ -236,10 +236,12 @@ class Templates:
                 "by `answerOption`, which one is meant",
             )
             return []
-        return [_Side(str(asks[0]["linkId"]), option["valueCoding"]) for option in asks[0]["answerOption"]]
+        return [_Side(str(asks[0]["linkId"]), _said(option["valueCoding"])) for option in asks[0]["answerOption"]]
 
     def _options(self, item: _Item) -> list[tuple[str, str]]:
-        listed = [option["valueCoding"] for option in item.data.get("answerOption", []) if "valueCoding" in option]
+        listed = [
+            _said(option["valueCoding"]) for option in item.data.get("answerOption", []) if "valueCoding" in option
+        ]
         value_set = self._sources.get(str(item.data.get("answerValueSet")))
         if value_set is not None:
             listed += value_set.resource.get("expansion", {}).get("contains", [])
@@ -283,3 +285,8 @@ def _computed(expression: str) -> Resource:
 def _quoted(text: str) -> str:
     escaped = text.replace("\\", "\\\\").replace("'", "\\'")
     return f"'{escaped}'"
+
+
+def _said(coding: Resource) -> Resource:
+    """Give a coding without its translations: what is recorded is the code, in the words of its system."""
+    return {name: value for name, value in coding.items() if not name.startswith("_")}
