@@ -93,6 +93,11 @@ def parser() -> argparse.ArgumentParser:
     explain.add_argument("--json", action="store_true", help="print plain JSON in place of the drawing")
     explain.set_defaults(command=_explain)
 
+    parameters = commands.add_parser("parameters", help="list every parameter with its effective value, unit and basis")
+    parameters.add_argument("--config", type=Path, metavar="FILE", help="site configuration (YAML)")
+    parameters.add_argument("--json", action="store_true", help="print plain JSON in place of the drawing")
+    parameters.set_defaults(command=_parameters)
+
     build = commands.add_parser("build", help="write every FHIR resource of the guideline, one JSON file each")
     build.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write to")
     build.add_argument("--release", action="store_true", help="status active in place of draft")
@@ -139,6 +144,22 @@ def _explain(options: argparse.Namespace) -> int:
         sys.stdout.write(write_json(explanation, indent=2).decode() + "\n")
     else:
         explain.render(explanation, Console(highlight=False))
+    return 0
+
+
+def _parameters(options: argparse.Namespace) -> int:
+    from ankle_cds import artifacts, parameters  # noqa: PLC0415  # as above
+
+    settings = _settings(options, mode="development")
+    packages = list(artifacts.load_all().values())
+    parameters.decided(packages, settings)
+    found = [(package, parameters.effective(package, settings)) for package in packages]
+    if options.json:
+        listed = [parameters.as_json(package, held) for package, held in found]
+        sys.stdout.write(write_json(listed, indent=2).decode() + "\n")
+    else:
+        for package, held in found:
+            parameters.render(package, held, Console(highlight=False))
     return 0
 
 
