@@ -98,7 +98,7 @@ def parser() -> argparse.ArgumentParser:
     parameters.add_argument("--json", action="store_true", help="print plain JSON in place of the drawing")
     parameters.set_defaults(command=_parameters)
 
-    build = commands.add_parser("build", help="write every FHIR resource of the guideline, one JSON file each")
+    build = commands.add_parser("build", help="write every FHIR resource, the package, Bundles and pages")
     build.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write to")
     build.add_argument("--release", action="store_true", help="status active in place of draft")
     build.set_defaults(command=_build)
@@ -164,14 +164,19 @@ def _parameters(options: argparse.Namespace) -> int:
 
 
 def _build(options: argparse.Namespace) -> int:
-    from ankle_cds import artifacts, validate  # noqa: PLC0415  # as above
+    from ankle_cds import artifacts, publish, validate  # noqa: PLC0415  # as above
 
-    console = Console(stderr=True, highlight=False)
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
     for package in artifacts.load_all().values():
         with console.status(f"Checking the shape of {len(package.resources)} resources"):
             validate.require(package)
-        written = artifacts.write(package, options.out, release=options.release)
-        console.print(f"{package.service_id} {package.version}: {len(written)} resources in {options.out}")
+        written = publish.publish(package, options.out, release=options.release)
+        for notice in (*artifacts.notices(package, _now().date()), *written.notices):
+            console.print(Text(f"Notice: {notice}", "yellow"))
+        console.print(
+            f"{package.service_id} {package.version}: {written.artifacts} resources, "
+            f"{len(written.files)} files in {options.out}"
+        )
     return 0
 
 
