@@ -93,9 +93,9 @@ def _uses(resource: Resource) -> Iterator[Use]:
 
 
 def needed(resource: Resource) -> set[str]:
-    """Give the url of every canonical the artifact cannot be used without: what it is only a part of is not needed."""
+    """Give the url of every canonical the artifact uses, except of what it is only a part of."""
     used = uses(resource)
-    return {use.url for use in used if use.content and use.url} - {use.url for use in used if use.whole}
+    return {use.url for use in used if use.url} - {use.url for use in used if use.whole}
 
 
 def closure(first: Iterable[str], resources: Mapping[str, Resource]) -> list[str]:

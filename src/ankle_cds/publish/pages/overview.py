@@ -83,8 +83,8 @@ def parameters(package: Package) -> str:
     ]
     return page(
         f"{package.get(package.guide)['title']}: Parameters",
-        "What a site sets in its configuration holds in place of the default. What is marked local policy is a choice of "
-        "this product, not a fact of the source article.",
+        "What a site sets in its configuration holds in place of the default. What is marked local policy is a choice "
+        "of this product, not a fact of the source article.",
         section("Set by a site", _table(by_site)),
         section("Set by each call", _table(by_call)),
         section("What must hold between values", bullets(limits)),
