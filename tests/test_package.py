@@ -84,9 +84,8 @@ class Server:
                 self.stored[found] = entry["resource"]
             places[entry["fullUrl"]] = found
         for entry in bundle["entry"]:
-            for reference in re.findall(
-                r'"reference": "([^"#]+)"', json.dumps(entry["resource"].get("definition", {}))
-            ):
+            listed = entry["resource"].get("definition", {}).get("resource", [])
+            for reference in (one["reference"]["reference"] for one in listed):
                 kind, query, search = reference.partition("?")
                 held = self.search(kind, search) if query else places.get(f"{BASE}/{reference}")
                 assert held, f"{reference} leads nowhere"
