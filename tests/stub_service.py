@@ -54,6 +54,8 @@ class StubPackage:
     )
     program: Any = field(default_factory=lambda: SimpleNamespace(parameters={}, definitions=frozenset()))
 
+    parameters: tuple[Any, ...] = ()
+    constraints: tuple[Any, ...] = ()
     pathway: str = "https://example.org/PlanDefinition/Pathway"
 
     def get(self, canonical: str) -> dict[str, Any]:

@@ -75,7 +75,9 @@ class TestTheRealContent:
         for resource in package.resources.values():
             reviewed = [item["valueDate"] for item in extensions(resource, f"{HL7}resource-lastReviewDate")]
             assert resource.get("lastReviewDate", *reviewed) == "2026-04-27"
-            assert all(resource[element] for element in ("title", "description", "publisher", "copyright", "purpose"))
+            assert all(resource[element] for element in ("title", "description", "publisher", "copyright"))
+            purposes = [item["valueMarkdown"] for item in extensions(resource, f"{HL7}artifact-purpose")]
+            assert resource.get("purpose", *purposes)
 
     def test_claimed_levels_and_stated_levels_agree(self, package: artifacts.Package) -> None:
         for resource in package.resources.values():

@@ -129,19 +129,20 @@ def test_explain_refuses_drafts_that_do_not_fit_the_hook(
 
 
 def test_two_builds_are_byte_identical(tmp_path: Path) -> None:
-    """Nothing in the published resources depends on the clock, the folder or the order of files."""
+    """Nothing that is published depends on the clock, the folder or the order of files."""
     first, second = tmp_path / "one", tmp_path / "two"
     assert cli.main(["build", "--out", str(first)]) == cli.main(["build", "--out", str(second)]) == 0
-    files = sorted(path.name for path in first.iterdir())
-    assert len(files) > 150
+    files = sorted(str(path.relative_to(first)) for path in first.rglob("*") if path.is_file())
+    assert len(files) > 400
+    assert "package.tgz" in files
     assert [(first / name).read_bytes() for name in files] == [(second / name).read_bytes() for name in files]
-    assert files == sorted(path.name for path in second.iterdir())
+    assert files == sorted(str(path.relative_to(second)) for path in second.rglob("*") if path.is_file())
 
 
 def test_a_release_is_active_and_still_experimental(tmp_path: Path) -> None:
     """`--release` changes the status; only a clinician's signature would change `experimental`."""
     assert cli.main(["build", "--out", str(tmp_path), "--release"]) == 0
-    resources = [json.loads(path.read_text("utf-8")) for path in tmp_path.iterdir()]
+    resources = [json.loads(path.read_text("utf-8")) for path in tmp_path.glob("*-*.json")]
     assert {resource["status"] for resource in resources if "status" in resource} == {"active"}
     assert all(resource.get("experimental") is True for resource in resources if "experimental" in resource)
 

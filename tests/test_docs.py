@@ -13,7 +13,9 @@ from ankle_cds.errors import RequestFault
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
-COMMAND = re.compile(r"(?:^|[`\s&/])ankle-cds ((?:demo|serve|explain|extract|build|validate)(?:\\\n|[^`|&\n\\])*)")
+COMMAND = re.compile(
+    r"(?:^|[`\s&/])ankle-cds ((?:demo|serve|explain|extract|parameters|build|validate|lint)(?:\\\n|[^`|&\n\\])*)"
+)
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)?(?:#([^)]*))?\)")
 
 

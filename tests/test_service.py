@@ -12,7 +12,6 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
-from ankle_cds import settings as configuration
 from ankle_cds.errors import ContentError
 from ankle_cds.service import create_app
 from ankle_cds.settings import Settings, load, site_parameters
@@ -316,11 +315,11 @@ def test_a_bad_environment_variable_is_named() -> None:
 
 
 DECLARED = {
-    "Days": configuration.ServiceParameter("{urn:hl7-org:elm-types:r1}Integer", "", 30),
-    "Points": configuration.ServiceParameter("System.Decimal", ""),
-    "Switch": configuration.ServiceParameter("Boolean", ""),
-    "Codes": configuration.ServiceParameter("List<System.String>", ""),
-    "EncounterId": configuration.ServiceParameter("String", ""),
+    "Days": SimpleNamespace(type="{urn:hl7-org:elm-types:r1}Integer", default=30),
+    "Points": SimpleNamespace(type="System.Decimal", default=None),
+    "Switch": SimpleNamespace(type="Boolean", default=None),
+    "Codes": SimpleNamespace(type="List<System.String>", default=None),
+    "EncounterId": SimpleNamespace(type="String", default=None),
 }
 
 

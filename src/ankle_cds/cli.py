@@ -113,7 +113,12 @@ def parser() -> argparse.ArgumentParser:
     extract.add_argument("--out", type=Path, metavar="FILE", help="file to write the Bundle to (default: print it)")
     extract.set_defaults(command=_extract)
 
-    build = commands.add_parser("build", help="write every FHIR resource of the guideline, one JSON file each")
+    parameters = commands.add_parser("parameters", help="list every parameter with its effective value, unit and basis")
+    parameters.add_argument("--config", type=Path, metavar="FILE", help="site configuration (YAML)")
+    parameters.add_argument("--json", action="store_true", help="print plain JSON in place of the drawing")
+    parameters.set_defaults(command=_parameters)
+
+    build = commands.add_parser("build", help="write every FHIR resource, the package, Bundles and pages")
     build.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write to")
     build.add_argument("--release", action="store_true", help="status active in place of draft")
     build.set_defaults(command=_build)
@@ -189,15 +194,36 @@ def _extract(options: argparse.Namespace) -> int:
     return 0
 
 
-def _build(options: argparse.Namespace) -> int:
-    from ankle_cds import artifacts, validate  # noqa: PLC0415  # as above
+def _parameters(options: argparse.Namespace) -> int:
+    from ankle_cds import artifacts, parameters  # noqa: PLC0415  # as above
 
-    console = Console(stderr=True, highlight=False)
+    settings = _settings(options, mode="development")
+    packages = list(artifacts.load_all().values())
+    parameters.decided(packages, settings)
+    found = [(package, parameters.effective(package, settings)) for package in packages]
+    if options.json:
+        listed = [parameters.as_json(package, held) for package, held in found]
+        sys.stdout.write(write_json(listed, indent=2).decode() + "\n")
+    else:
+        for package, held in found:
+            parameters.render(package, held, Console(highlight=False))
+    return 0
+
+
+def _build(options: argparse.Namespace) -> int:
+    from ankle_cds import artifacts, publish, validate  # noqa: PLC0415  # as above
+
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
     for package in artifacts.load_all().values():
         with console.status(f"Checking the shape of {len(package.resources)} resources"):
             validate.require(package)
-        written = artifacts.write(package, options.out, release=options.release)
-        console.print(f"{package.service_id} {package.version}: {len(written)} resources in {options.out}")
+        written = publish.publish(package, options.out, release=options.release)
+        for notice in (*artifacts.notices(package, _now().date()), *written.notices):
+            console.print(Text(f"Notice: {notice}", "yellow"))
+        console.print(
+            f"{package.service_id} {package.version}: {written.artifacts} resources, "
+            f"{len(written.files)} files in {options.out}"
+        )
     return 0
 
 
@@ -227,13 +253,13 @@ def _lint(options: argparse.Namespace) -> int:
 
 def _read_again(package: Package, expected: dict[str, Any]) -> Built:
     """Build the package three times into a folder of its own, and read what was written as a stranger would."""
-    from ankle_cds import artifacts, lint, stories  # noqa: PLC0415  # as above
+    from ankle_cds import lint, publish, settings, stories  # noqa: PLC0415  # as above
     from ankle_cds.service import discovery_entries  # noqa: PLC0415  # as above
 
     with tempfile.TemporaryDirectory() as scratch:
         folders = [Path(scratch, name) for name in ("build", "again", "release")]
         for folder in folders:
-            artifacts.write(package, folder, release=folder.name == "release")  # as `build` writes it
+            publish.publish(package, folder, release=folder.name == "release")
         files, again, released = map(lint.read_folder, folders)
     checkout = Path(__file__).resolve().parents[2]
     cases = tuple(
@@ -259,7 +285,7 @@ def _read_again(package: Package, expected: dict[str, Any]) -> Built:
         content=package.folder,
         today=_now().date(),
         root=checkout if (checkout / "pyproject.toml").is_file() else None,
-        discovery=tuple(discovery_entries(package, "2.0")),
+        discovery=tuple(discovery_entries(package, settings.load(environment={}, mode="development"))),
         cases=cases,
     )
 

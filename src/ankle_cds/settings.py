@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import re
 import uuid
-from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
@@ -128,7 +127,7 @@ class Settings(_Model):
 
 
 class Declared(Protocol):
-    """What is asked of a CQL parameter: its type as the logic declares it, such as `Integer` or `List<String>`."""
+    """What is asked of a parameter: its type as the logic declares it, such as `Integer` or `List<String>`."""
 
     @property
     def type(self) -> str:
@@ -168,20 +167,6 @@ def load(path: Path | None = None, *, environment: Mapping[str, str] | None = No
     return settings
 
 
-@dataclass(frozen=True, slots=True)
-class ServiceParameter:
-    """A parameter of the same table that the service reads, not the logic; `field` is its name among card settings."""
-
-    type: str
-    field: str
-    default: Any = None
-
-
-SERVICE_PARAMETERS = {
-    "MaxCardsView": ServiceParameter("Integer", "max_cards_view"),
-    "MaxCardsOrder": ServiceParameter("Integer", "max_cards_order"),
-    "SmartLaunchUrl": ServiceParameter("String", "smart_launch_url"),
-}
 PER_CALL = frozenset(
     {"EncounterId", "UnavailableInputs", "UserRoleCodes", "DraftOrderIds", "UnnamedDraftIds", "EvaluationSide"}
 )

@@ -129,7 +129,15 @@ def findings(tmp_path_factory: pytest.TempPathFactory) -> list[Finding]:
     seen = {finding.file for finding in said}
     written = {str(path.relative_to(folder)) for path in folder.rglob("*.json")}
     assert seen == written, f"not validated: {sorted(written - seen)}"
-    return said
+    return [finding for finding in said if not leads_to_an_artifact(finding, package)]
+
+
+def leads_to_an_artifact(finding: Finding, package: artifacts.Package) -> bool:
+    """Tell whether the validator only misses what stands beside the guide: it looks for references in a Bundle."""
+    named = re.search(r"'([A-Za-z]+/[A-Za-z0-9.-]+)'", finding.message)
+    published = {f"{one['resourceType']}/{one['id']}" for one in package.resources.values()}
+    in_the_guide = finding.file.startswith("artifacts/ImplementationGuide-")
+    return finding.id == "Reference_REF_CantResolve" and in_the_guide and named is not None and named[1] in published
 
 
 def explained() -> list[dict[str, str]]:

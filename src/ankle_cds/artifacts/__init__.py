@@ -8,12 +8,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from ankle_cds.artifacts.build import build
+from ankle_cds.artifacts.dependencies import closure, needed
 from ankle_cds.artifacts.package import Package
 from ankle_cds.artifacts.requirements import Input
-from ankle_cds.artifacts.writing import notices, write
+from ankle_cds.artifacts.writing import documents, notices, write
 from ankle_cds.errors import ContentError
 
-__all__ = ["Input", "Package", "load", "load_all", "notices", "write"]
+__all__ = ["Input", "Package", "closure", "documents", "load", "load_all", "needed", "notices", "write"]
 
 _HOME = Path(__file__).resolve().parent.parent
 

@@ -12,10 +12,12 @@ from ankle_cds.artifacts import (
     effective,
     expansion,
     forms,
+    guide,
     labels,
     libraries,
     logic,
     metadata,
+    parameters,
     plans,
     requirements,
     translations,
@@ -69,6 +71,9 @@ class _Builder:
         self.sources = {str(source.resource["url"]): source for source in read}
         self.logic_url = f"{self.base}/Library/{self.settings['logic']}"
         self.manifest_url = f"{self.base}/Library/{self.settings['manifest']}"
+        self.guide_url = f"{self.base}/{guide.TYPE}/{self.settings['id']}"
+        self.statements_url = f"{self.base}/CodeSystem/{self.settings.get('statements')}"
+        self.evidence = labels.read_evidence(folder / "evidence.yaml", self.findings)
         self.logics = logic.read_logic(folder / "logic", self.externals, self.findings)
         self.terminology = Terminology()
         self.members: dict[str, frozenset[tuple[str, str]]] = {}
@@ -92,6 +97,7 @@ class _Builder:
         )
         for source in self.sources.values():
             metadata.claim_profiles(source.resource, self.settings.get("profiles", []))
+        described = self._describe_parameters(program)
         self._complete(program)
         forms.derive(self.sources, self.findings)
         resources = self._finish()
@@ -106,6 +112,11 @@ class _Builder:
             program=program,
             inputs=inputs,
             value_sets=MappingProxyType(self.members),
+            guide=self.guide_url,
+            statements=self.statements_url,
+            evidence=MappingProxyType(self.evidence),
+            parameters=described[0],
+            constraints=described[1],
             sources=MappingProxyType(self.sources),
         )
 
@@ -134,11 +145,10 @@ class _Builder:
                 source.resource["extension"] = [*source.resource.get("extension", []), extension]
 
     def _check_labels(self) -> None:
-        evidence = labels.read_evidence(self.folder / "evidence.yaml", self.findings)
-        url = f"{self.base}/CodeSystem/{self.settings.get('statements')}"
-        statements = {code: concept.displays[0] for code, concept in self.terminology.concepts.get(url, {}).items()}
+        concepts = self.terminology.concepts.get(self.statements_url, {})
+        statements = {code: concept.displays[0] for code, concept in concepts.items()}
         extension = f"{self.base}/StructureDefinition/{self.settings.get('statements')}"
-        self.labels = labels.Labels(statements, evidence, extension)
+        self.labels = labels.Labels(statements, self.evidence, extension)
         for source in self.sources.values():
             self.labels.check(source, self.findings)
         primary = self.logics.get(str(self.settings["logic"]))
@@ -176,7 +186,7 @@ class _Builder:
                     self.findings.refuse(refusal, library.where(entry.get("locator")))
             url = f"{self.base}/Library/{name}"
             if url in self.sources and library.cql is not None:
-                basis = self.settings["parameters"] if name == self.settings["logic"] else {}
+                basis = parameters.documentation(self.settings) if name == self.settings["logic"] else {}
                 libraries.embed(self.sources[url].resource, library)
                 described = libraries.parameters(library, basis)
                 if described:
@@ -195,6 +205,15 @@ class _Builder:
         documents = [{"library": library.elm} for library in self.logics.values()]
         return elm.load(documents, primary=str(self.settings["logic"]), value_sets=self.members)
 
+    def _describe_parameters(
+        self, program: elm.Program
+    ) -> tuple[tuple[parameters.Parameter, ...], tuple[parameters.Constraint, ...]]:
+        described = (
+            *parameters.of_logic(self.document, program, self.findings),
+            *parameters.of_service(self.document),
+        )
+        return described, parameters.constraints(self.document, described, self.findings)
+
     def _resolve(self, resources: Mapping[str, Resource]) -> dict[str, list[dependencies.Use]]:
         """Give the canonicals each resource uses; raise ContentError where one does not resolve."""
         used = {url: dependencies.uses(resource) for url, resource in resources.items()}
@@ -210,7 +229,7 @@ class _Builder:
         self._name_readers(program, resources)
         used = self._resolve(resources)
         for url, source in self.sources.items():
-            if url == self.manifest_url:
+            if url in (self.manifest_url, self.guide_url):  # they list every artifact, each in its own way
                 continue
             resource = source.resource
             present = {(item.get("type"), item.get("label")) for item in resource.get("relatedArtifact", [])}
@@ -263,12 +282,17 @@ class _Builder:
                 source.resource["extension"] = [*extensions, *added]
 
     def _finish(self) -> dict[str, Resource]:
-        """Write manifest and narrative, and freeze."""
+        """Write guide, manifest and narrative, and freeze."""
         resources = {url: metadata.place(source.resource) for url, source in sorted(self.sources.items())}
         if self.manifest_url not in resources:
             self.findings.refuse(
                 f"No libraries/{self.settings['manifest']}.yaml; add it.", self.document.where("manifest")
             )
+        if [source.resource["url"] for source in self._of_type(guide.TYPE)] != [self.guide_url]:
+            message = f"Exactly one guide lists the package; write guide/{self.settings['id']}.yaml."
+            self.findings.refuse(message, self.document.where("id"))
+        else:
+            guide.write_guide(resources[self.guide_url], resources)
         used = self._resolve(resources)  # again: what was derived refers to others too
         urls = {use.url for uses in used.values() for use in uses}
         write_manifest(resources[self.manifest_url], resources, urls, self.externals)

@@ -1,4 +1,6 @@
-"""Which canonicals an artifact uses, and where: one tracing for the broken-link check, `depends-on` and the manifest.
+"""Which canonicals an artifact uses, and where: one tracing for everything that asks.
+
+The broken-link check, `depends-on`, manifest, guide, package and Bundles all ask here.
 
 https://hl7.org/fhir/uv/crmi/distribution.html#dependency-tracing
 """
@@ -9,11 +11,12 @@ import difflib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ankle_cds.artifacts import guide
 from ankle_cds.artifacts.nodes import objects, values_at
 from ankle_cds.fhir import split_canonical
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from ankle_cds.artifacts.externals import Externals
     from ankle_cds.artifacts.findings import Findings
@@ -23,6 +26,10 @@ if TYPE_CHECKING:
 
 _CANONICAL = "https://hl7.org/fhir/R4/references.html#canonical"
 _REQUIREMENT = ("profile", "codeFilter.valueSet")
+# What leads from a part to the whole it belongs to: the part can be used without it.
+_TO_THE_WHOLE = frozenset(
+    f"http://hl7.org/fhir/uv/cpg/StructureDefinition/{name}" for name in ("cpg-partOf", "cpg-caseFeatureOf")
+)
 
 # Element paths that hold canonicals, by type; `action*` and `item*` go down through nested ones.
 _PATHS: dict[str, tuple[str, ...]] = {
@@ -48,16 +55,22 @@ _PATHS: dict[str, tuple[str, ...]] = {
     "ConceptMap": ("sourceCanonical", "sourceUri", "targetCanonical", "targetUri", "group.source", "group.target"),
     "Library": tuple(f"dataRequirement.{path}" for path in _REQUIREMENT),
     "Measure": ("library",),
+    guide.TYPE: ("dependsOn.uri",),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """A canonical as written and where it stands; `content` is False for claimed profiles and extension definitions."""
+    """A canonical as written and where it stands.
+
+    `content` is False for claimed profiles and extension definitions; `whole` is True where it names what the artifact
+    is a part of.
+    """
 
     canonical: str
     location: Location
     content: bool
+    whole: bool = False
 
     @property
     def url(self) -> str:
@@ -77,6 +90,33 @@ def _uses(resource: Resource) -> Iterator[Use]:
     for node, location in objects(resource):
         for index, extension in enumerate(node.get("extension", ())):
             yield from _extension_uses(extension, (*location, "extension", index))
+
+
+def needed(resource: Resource) -> set[str]:
+    """Give the url of every canonical the artifact uses, except of what it is only a part of."""
+    used = uses(resource)
+    return {use.url for use in used if use.url} - {use.url for use in used if use.whole}
+
+
+def closure(first: Iterable[str], resources: Mapping[str, Resource]) -> list[str]:
+    """List the artifacts `first` and all of `resources` they need, each behind those it needs itself.
+
+    Artifacts that need each other stand in the order of their urls.
+    """
+    found: dict[str, None] = {}
+    begun: set[str] = set()
+
+    def visit(url: str) -> None:
+        if url in begun or url not in resources:
+            return
+        begun.add(url)
+        for other in sorted(needed(resources[url])):
+            visit(other)
+        found[url] = None
+
+    for url in first:
+        visit(url)
+    return list(found)
 
 
 def resolve(
@@ -111,7 +151,11 @@ def _own_uses(resource: Resource, base: Location) -> Iterator[Use]:
     for path in _PATHS.get(resource["resourceType"], ()):
         for value, location in values_at(resource, path, base):
             if isinstance(value, str):
-                yield Use(value, location, content=True)
+                whole = (resource["resourceType"], path) == ("CodeSystem", "valueSet")
+                yield Use(value, location, content=True, whole=whole)
+    if resource["resourceType"] == guide.TYPE:
+        for index, canonical in enumerate(guide.listed(resource)):
+            yield Use(canonical, (*base, "definition", "resource", index), content=True)
     for index, artifact in enumerate(resource.get("relatedArtifact", [])):
         if isinstance(artifact, dict) and isinstance(artifact.get("resource"), str):
             location = (*base, "relatedArtifact", index, "resource")
@@ -124,7 +168,8 @@ def _extension_uses(extension: Any, location: Location) -> Iterator[Use]:
     if ":" in extension["url"]:  # the parts of a complex extension have names, not urls
         yield Use(extension["url"], (*location, "url"), content=False)
     if isinstance(extension.get("valueCanonical"), str):
-        yield Use(extension["valueCanonical"], (*location, "valueCanonical"), content=True)
+        whole = extension["url"] in _TO_THE_WHOLE
+        yield Use(extension["valueCanonical"], (*location, "valueCanonical"), content=True, whole=whole)
     expression = extension.get("valueExpression")
     if isinstance(expression, dict) and isinstance(expression.get("reference"), str):
         yield Use(expression["reference"], (*location, "valueExpression", "reference"), content=True)

@@ -10,7 +10,7 @@ from ankle_cds.artifacts.reading import registry
 from ankle_cds.artifacts.shapes import EVIDENCE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
     from pathlib import Path
 
     from ankle_cds.artifacts.findings import Findings
@@ -27,7 +27,7 @@ _EVIDENCE = re.compile(r"\bE-[A-Z]+[0-9]+\b")
 class Labels:
     """The two registries: `statements` (code to display) and `evidence` (ids)."""
 
-    def __init__(self, statements: Mapping[str, str], evidence: set[str], statement_extension: str) -> None:
+    def __init__(self, statements: Mapping[str, str], evidence: Collection[str], statement_extension: str) -> None:
         self.statements = statements
         self.evidence = evidence
         self._extension = statement_extension
@@ -57,24 +57,29 @@ class Labels:
         for name, place in names.items():
             text = basis.get(name)
             where = settings.where("parameters", name)
-            if not isinstance(text, str):
+            if isinstance(text, str):
+                self._check_basis(name, text, where, findings)
+            else:
                 findings.refuse(f"The parameter {name} has no basis; add it to `parameters` in package.yaml.", place)
-                continue
-            ids = _EVIDENCE.findall(text)
-            unknown = [label for label in ids if label not in self.evidence]
-            if unknown:
-                findings.refuse(f"The basis of {name} names {unknown[0]}, which is no evidence record.", where)
-            elif not ids and not any(words in text.lower() for words in _LOCAL):
-                findings.refuse(
-                    f'The basis of {name} names no evidence record and does not say "local policy"; say what holds.',
-                    where,
-                )
+        for index, entry in enumerate(settings.data.get("serviceParameters", [])):
+            self._check_basis(entry["name"], entry["basis"], settings.where("serviceParameters", index), findings)
         for name in basis:
             if name not in names:
                 findings.refuse(
                     f"`parameters` gives a basis for {name}, which the logic does not have; remove it.",
                     settings.where("parameters", name),
                 )
+
+    def _check_basis(self, name: str, text: str, where: str, findings: Findings) -> None:
+        ids = _EVIDENCE.findall(text)
+        unknown = [label for label in ids if label not in self.evidence]
+        if unknown:
+            findings.refuse(f"The basis of {name} names {unknown[0]}, which is no evidence record.", where)
+        elif not ids and not any(words in text.lower() for words in _LOCAL):
+            findings.refuse(
+                f'The basis of {name} names no evidence record and does not say "local policy"; say what holds.',
+                where,
+            )
 
     def _labels(self, data: Any) -> Iterator[tuple[str, Location]]:
         for node, location in objects(data):
@@ -88,14 +93,14 @@ class Labels:
                         yield node[value], (*location, value)
 
 
-def read_evidence(path: Path, findings: Findings) -> set[str]:
-    """Give the ids of the evidence registry; a finding where two records have the same."""
+def read_evidence(path: Path, findings: Findings) -> dict[str, Resource]:
+    """Give the records of the evidence registry by id; a finding where two have the same."""
     document = registry(path, EVIDENCE, findings)
-    ids: set[str] = set()
+    records: dict[str, Resource] = {}
     if document is None:
-        return ids
+        return records
     for index, record in enumerate(document.data["evidence"]):
-        if record["id"] in ids:
+        if record["id"] in records:
             findings.refuse(f"{record['id']} stands twice; remove one.", document.where("evidence", index))
-        ids.add(record["id"])
-    return ids
+        records[record["id"]] = record
+    return records

@@ -19,11 +19,13 @@ HL7 = "http://hl7.org/fhir/StructureDefinition/"
 _QUESTIONNAIRE_ALGORITHM = "http://hl7.org/fhir/5.0/StructureDefinition/extension-Questionnaire.versionAlgorithm[x]"
 _KNOWLEDGE = frozenset({"PlanDefinition", "ActivityDefinition", "Library", "Measure"})
 _DATED = _KNOWLEDGE | {"Questionnaire"}
+_PURPOSED = _DATED | {"ValueSet", "CodeSystem", "ConceptMap", "StructureDefinition"}
 
 # element: (extension that stands in for it, its value[x], types that have the element itself)
 _SUBSTITUTES: dict[str, tuple[str, str, frozenset[str]]] = {
     "versionAlgorithm": (f"{HL7}artifact-versionAlgorithm", "valueCoding", frozenset()),
     "copyrightLabel": (f"{HL7}artifact-copyrightLabel", "valueString", frozenset()),
+    "purpose": (f"{HL7}artifact-purpose", "valueMarkdown", _PURPOSED),
     "usage": (f"{HL7}artifact-usage", "valueMarkdown", _KNOWLEDGE),
     "approvalDate": (f"{HL7}resource-approvalDate", "valueDate", _DATED),
     "lastReviewDate": (f"{HL7}resource-lastReviewDate", "valueDate", _DATED),

@@ -109,6 +109,12 @@ def _profile(resource: Resource) -> Iterator[tuple[str, ...]]:
         yield str(element["id"]), "" if bounds == ".." else bounds, str(element.get("short", ""))
 
 
+def _guide(resource: Resource) -> Iterator[tuple[str, ...]]:
+    yield "Artifact", "Reference"
+    for entry in resource.get("definition", {}).get("resource", []):
+        yield str(entry.get("name", "")), str(entry["reference"]["reference"])
+
+
 _ROWS = {
     "PlanDefinition": _plan,
     "ActivityDefinition": _activity,
@@ -116,6 +122,7 @@ _ROWS = {
     "ValueSet": _value_set,
     "CodeSystem": _code_system,
     "ConceptMap": _concept_map,
+    "ImplementationGuide": _guide,
     "Library": _library,
     "StructureDefinition": _profile,
 }

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ankle_cds import elm
+    from ankle_cds.artifacts.parameters import Constraint, Parameter
     from ankle_cds.artifacts.reading import Source
     from ankle_cds.artifacts.requirements import Input
     from ankle_cds.fhir import Resource
@@ -26,7 +27,9 @@ class Package:
     """The built content of one folder.
 
     `resources` holds every artifact by canonical url, in a stable order; `program` the compiled logic; `inputs` the
-    prefetch keys with the hooks that ask for them; `value_sets` the members of each value set by url.
+    prefetch keys with the hooks that ask for them; `value_sets` the members of each value set by url. `pathway`,
+    `guide` and `statements` are the canonicals of the pathway, the ImplementationGuide and the code system of the
+    source statements; `evidence` holds the evidence records by id.
     """
 
     folder: Path
@@ -38,6 +41,11 @@ class Package:
     program: elm.Program
     inputs: tuple[Input, ...]
     value_sets: Mapping[str, frozenset[tuple[str, str]]]
+    guide: str
+    statements: str
+    evidence: Mapping[str, Resource]
+    parameters: tuple[Parameter, ...]
+    constraints: tuple[Constraint, ...]
     sources: Mapping[str, Source] = field(repr=False)
 
     def get(self, canonical: str) -> Resource:

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ankle_cds.artifacts import guide
 from ankle_cds.artifacts.shapes import conforms, is_resource_shaped
 from ankle_cds.errors import ContentError
 from ankle_cds.fhir import Document, read_yaml
@@ -90,6 +91,8 @@ def check_names(source: Source, prefix: str, findings: Findings) -> None:
     PascalCase where id, name and url tail are one word; kebab-case is allowed for a CodeSystem, a ValueSet and an
     extension, whose name is then given in the file.
     """
+    if source.type == guide.TYPE:
+        return  # its id is the name of the package, compared where the package is built
     kebab_allowed = source.type in {"CodeSystem", "ValueSet", "StructureDefinition"}
     pascal = bool(_PASCAL.fullmatch(source.id)) and source.id.startswith(prefix)
     kebab = kebab_allowed and bool(_KEBAB.fullmatch(source.id)) and source.id.startswith(f"{prefix.lower()}-")

@@ -90,6 +90,9 @@ PACKAGE: Shape = {
         {"key": str, "resourceType": str, "pattern": str, "need": str, "hooks?": [str], "codes?": [str]},
     ],
     "parameters": dict,
+    "units?": dict,
+    "serviceParameters?": [{"name": str, "type": str, "basis": str, "unit?": str, "later?": str}],
+    "constraints?": [{"because": str, "of?": [str], "ascending?": [str], "filled?": [str], "https?": [str]}],
 }
 
 

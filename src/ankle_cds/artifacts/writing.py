@@ -12,11 +12,18 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ankle_cds.artifacts.package import Package
-
+    from ankle_cds.fhir import Resource
 
 _MAX_ARTIFACT = 1_000_000  # bytes (local policy): some servers refuse larger resources
 
 _REVIEW_SOON = 90  # days before the end of the effective period (local policy)
+
+
+def documents(package: Package, *, release: bool = False) -> dict[str, Resource]:
+    """Give the artifacts by url as they are published: status as in the content, or `active` for a release."""
+    return {
+        url: {**resource, "status": "active"} if release else resource for url, resource in package.resources.items()
+    }
 
 
 def write(package: Package, out: Path, *, release: bool = False) -> list[Path]:
@@ -25,10 +32,10 @@ def write(package: Package, out: Path, *, release: bool = False) -> list[Path]:
     The status is that of the content, or `active` for a release. A file of that folder which looks like an artifact
     but is none of this package refuses the build, so that no artifact outlives its removal.
     """
-    files = {}
-    for resource in package.resources.values():
-        document = {**resource, "status": "active"} if release else resource
-        files[out / f"{resource['resourceType']}-{resource['id']}.json"] = write_json(document, indent=2) + b"\n"
+    files = {
+        out / f"{one['resourceType']}-{one['id']}.json": write_json(one, indent=2) + b"\n"
+        for one in documents(package, release=release).values()
+    }
     stale = sorted(set(out.glob("*-*.json")) - files.keys()) if out.is_dir() else []
     if stale:
         raise ContentError(

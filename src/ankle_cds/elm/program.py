@@ -103,6 +103,10 @@ class Program:
             if unit.operands is None and unit.index not in self._parameters
         )
 
+    def parameters_of(self, names: Iterable[str]) -> frozenset[str]:
+        """Name the parameters that definitions may read, through functions too."""
+        return frozenset(unit.name for unit in reachable(map(self.unit, names)) if unit.index in self._parameters)
+
     def retrieves(self, names: Iterable[str]) -> tuple[Retrieve, ...]:
         """Give every retrieve that definitions may make, each once, sorted by type, library and place."""
         found = {retrieve for unit in reachable(map(self.unit, names)) for retrieve in unit.retrieves}

@@ -11,13 +11,12 @@ from starlette.applications import Starlette
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 
-from ankle_cds import guidance
+from ankle_cds import guidance, parameters
 from ankle_cds.cards import CardSettings
 from ankle_cds.client import FhirClient
 from ankle_cds.errors import RequestError, RequestFault, ServiceFault
 from ankle_cds.service import answers, limits, log
 from ankle_cds.service.routes import Service
-from ankle_cds.settings import SERVICE_PARAMETERS, site_parameters
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
@@ -36,6 +35,11 @@ if TYPE_CHECKING:
 _NOT_FOUND = 404
 _METHOD = 405
 _TOO_LARGE = 413
+_CARD_PARAMETERS = {
+    "MaxCardsView": "max_cards_view",
+    "MaxCardsOrder": "max_cards_order",
+    "SmartLaunchUrl": "smart_launch_url",
+}
 _PREFLIGHT = {
     "Access-Control-Allow-Methods": "GET, POST",
     "Access-Control-Allow-Headers": "Authorization, Content-Type",
@@ -88,13 +92,18 @@ def create_app(
 
 
 def guidance_settings(packages: Mapping[str, Package], settings: Settings) -> guidance.Settings:
-    """Give what the site decided in the form `guidance.respond` takes, each parameter checked against the logic.
+    """Give what the site decided in the form `guidance.respond` takes, each parameter checked.
 
-    Raises ContentError with the file and line of every parameter that no package declares or that has another type.
+    Raises ContentError with the file and line of every parameter that no package declares, that has another type, or
+    whose value breaks what the content asks of it.
     """
-    declared = {name: item for package in packages.values() for name, item in package.program.parameters.items()}
-    given = site_parameters(settings, {**declared, **SERVICE_PARAMETERS})
-    own = {SERVICE_PARAMETERS[name].field: given.pop(name) for name in SERVICE_PARAMETERS if name in given}
+    given = parameters.decided(packages.values(), settings)
+    defaults = {one.name: one.default for package in packages.values() for one in package.parameters}
+    own = {
+        field: given.pop(name, defaults.get(name))
+        for name, field in _CARD_PARAMETERS.items()
+        if name in given or name in defaults
+    }
     return guidance.Settings(cards=CardSettings(uuid_namespace=settings.uuid_namespace, **own), parameters=given)
 
 

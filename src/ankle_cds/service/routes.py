@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ankle_cds import elm, guidance, hooks, prefetch
+from ankle_cds import elm, guidance, hooks, parameters, prefetch
 from ankle_cds.errors import ServiceFault
 from ankle_cds.fhir import read_json
 from ankle_cds.service import answers, log
@@ -65,11 +65,7 @@ class Service:
         if request.method == "OPTIONS":
             return _options("GET, HEAD, OPTIONS")
         check_accept(request.headers)
-        entries = [
-            entry
-            for package in self.packages.values()
-            for entry in discovery_entries(package, self.settings.spec_version)
-        ]
+        entries = [entry for package in self.packages.values() for entry in discovery_entries(package, self.settings)]
         return answers.document({"services": entries}, headers={"Cache-Control": "no-cache"})
 
     async def health(self, _request: Request) -> Response:
@@ -153,18 +149,22 @@ def offered_hooks(package: Package) -> tuple[str, ...]:
     return tuple(hook for hook in hooks.HOOKS if hook in named)
 
 
-def discovery_entries(package: Package, spec_version: str) -> list[dict[str, Any]]:
-    """Give the discovery entries of one package. https://cds-hooks.hl7.org/2.0/#discovery ."""
+def discovery_entries(package: Package, settings: Settings) -> list[dict[str, Any]]:
+    """Give the discovery entries of one package; the description ends with what this site has set.
+
+    https://cds-hooks.hl7.org/2.0/#discovery
+    """
     plan = package.get(package.pathway)
+    held = parameters.in_short(package, settings)
     return [
         {
             "hook": hook,
             "title": plan["title"],
-            "description": plan["description"],
+            "description": f"{plan['description']} {held}" if held else plan["description"],
             "id": package.service_id,
             "prefetch": prefetch.templates(package, hook),
             **({"usageRequirements": plan["usage"]} if plan.get("usage") else {}),
-            "version": spec_version,
+            "version": settings.spec_version,
             "hookVersion": hooks.HOOKS[hook].version,
         }
         for hook in offered_hooks(package)
