@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from ankle_cds import artifacts
+from cases_drafts import DRAFT_CASES
 from cases_mutants import MUTANT_CASES
 from cases_records import RECORD_CASES
 from cases_review import REVIEW_CASES
@@ -1032,7 +1033,7 @@ CASES = [
 ]
 
 
-ALL_CASES = [*CASES, *RECORD_CASES, *REVIEW_CASES, *MUTANT_CASES]
+ALL_CASES = [*CASES, *RECORD_CASES, *REVIEW_CASES, *MUTANT_CASES, *DRAFT_CASES]
 
 
 @pytest.mark.parametrize("case", ALL_CASES, ids=[case.id for case in ALL_CASES])
