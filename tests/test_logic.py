@@ -12,6 +12,7 @@ import pytest
 
 from ankle_cds import artifacts
 from cases_drafts import DRAFT_CASES
+from cases_medicines import MEDICINE_CASES
 from cases_mutants import MUTANT_CASES
 from cases_records import RECORD_CASES
 from cases_review import REVIEW_CASES
@@ -1033,7 +1034,7 @@ CASES = [
 ]
 
 
-ALL_CASES = [*CASES, *RECORD_CASES, *REVIEW_CASES, *MUTANT_CASES, *DRAFT_CASES]
+ALL_CASES = [*CASES, *RECORD_CASES, *REVIEW_CASES, *MUTANT_CASES, *DRAFT_CASES, *MEDICINE_CASES]
 
 
 @pytest.mark.parametrize("case", ALL_CASES, ids=[case.id for case in ALL_CASES])

@@ -104,7 +104,9 @@ class Laboratory:
         roots = [
             unit
             for unit in main.definitions.values()
-            if unit.name in features or unit.name in _ALSO_RULES or (unit.index not in self.users and unit.name not in words)
+            if unit.name in features
+            or unit.name in _ALSO_RULES
+            or (unit.index not in self.users and unit.name not in words)
         ]
         return set(reachable(roots))
 
