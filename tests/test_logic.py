@@ -14,8 +14,10 @@ from ankle_cds import artifacts
 from cases_drafts import DRAFT_CASES
 from cases_medicines import MEDICINE_CASES
 from cases_mutants import MUTANT_CASES
+from cases_outcomes import OUTCOME_CASES
 from cases_records import RECORD_CASES
 from cases_review import REVIEW_CASES
+from cases_safety import SAFETY_CASES
 from charts import (
     ANSWER,
     CT,
@@ -1034,7 +1036,16 @@ CASES = [
 ]
 
 
-ALL_CASES = [*CASES, *RECORD_CASES, *REVIEW_CASES, *MUTANT_CASES, *DRAFT_CASES, *MEDICINE_CASES]
+ALL_CASES = [
+    *CASES,
+    *RECORD_CASES,
+    *REVIEW_CASES,
+    *MUTANT_CASES,
+    *DRAFT_CASES,
+    *MEDICINE_CASES,
+    *OUTCOME_CASES,
+    *SAFETY_CASES,
+]
 
 
 @pytest.mark.parametrize("case", ALL_CASES, ids=[case.id for case in ALL_CASES])

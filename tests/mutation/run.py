@@ -4,7 +4,7 @@
     python tests/mutation --plans      plans, activities and value sets in place of the logic
     python tests/mutation --all        everything; what .ci/run calls
 
-A broken rule is killed when the recommendations, the phase or a named feature of some case of `test_logic.py` change, or
+A broken rule is killed when the recommendations, the phase or a named feature of some case of test_logic.py change or
 cannot be computed. The words of the cards are not broken here: their tests compare the cards themselves.
 
 Exit status 1 when one survives that `equivalent.tsv` does not explain, or when an explanation there explains nothing.
