@@ -417,6 +417,18 @@ REASONS = [
         problems=[condition(ICD, "M25.871")],
     ),
     because(
+        "impingement of the visit before a residual problem",
+        coded(SCT, "240021001"),
+        visit=[concept(SCT, "240021001")],
+        problems=[condition(ICD, "M25.871")],
+    ),
+    because(
+        "words of a problem before a residual code of the visit",
+        PAIN,
+        visit=[concept(ICD, "M25.871")],
+        problems=[{**condition(ICD, "M25.571"), "code": two((ICD, "M25.571"), text="posterior ankle pain")}],
+    ),
+    because(
         "words beside an unspecific code",
         PAIN,
         visit=[two((ICD, "M25.571"), text="posterior ankle pain")],

@@ -15,6 +15,7 @@ from cases_drafts import DRAFT_CASES
 from cases_medicines import MEDICINE_CASES
 from cases_mutants import MUTANT_CASES
 from cases_outcomes import OUTCOME_CASES
+from cases_reading import READING_CASES
 from cases_records import RECORD_CASES
 from cases_review import REVIEW_CASES
 from cases_safety import SAFETY_CASES
@@ -1045,6 +1046,7 @@ ALL_CASES = [
     *MEDICINE_CASES,
     *OUTCOME_CASES,
     *SAFETY_CASES,
+    *READING_CASES,
 ]
 
 
