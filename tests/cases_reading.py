@@ -48,9 +48,12 @@ DAYS = [
         "the day of the examination counts, not that of its issue",
         [{**one, "issued": f"{day(60)}T08:00:00-07:00"} for one in pattern()],
     ),
-    examined(
-        "a test not performed later leaves the painful one",
+    Case(
+        "reading: a test not performed later leaves the painful one",
         [*pattern(), item("forced-plantarflexion-test", "not-performed", ago=1)],
+        {R4, R7},
+        "PhaseRadiograph",
+        {"ForcedPlantarflexionTest": True},
     ),
     asked(
         "reading: a later onset without a date leaves the known one",
@@ -91,6 +94,14 @@ CONTRADICTIONS = [
             ("that agree", [onset("2026-02-01", SAME_DAY), onset("2026-02-01", SAME_DAY)], Date(2026, 2, 1)),
         )
     ],
+    asked(
+        "reading: two dates of an injury, one recorded nobody knows when",
+        [
+            without(item("injury-date", valueDateTime="2026-02-20"), "effectiveDateTime"),
+            item("injury-date", at=LATE, valueDateTime="2026-03-01"),
+        ],
+        InjuryDate=None,
+    ),
     *[
         asked(f"reading: two levels of sport of one day, {name}", facts, SportLevel=expected)
         for name, facts, expected in (
