@@ -1,0 +1,70 @@
+"""Every value set holds exactly the members that the reference lists: one more or one fewer is another rule."""
+
+from __future__ import annotations
+
+import csv
+import functools
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ankle_cds.fhir import read_yaml
+
+TESTS = Path(__file__).parent
+VALUE_SETS = TESTS.parent / "src" / "ankle_cds" / "content" / "posterior-ankle-impingement" / "value-sets"
+BASE = "https://w3id.org/ankle-cds/CodeSystem/"
+SYSTEMS = {
+    "SCT": "http://snomed.info/sct",
+    "ICD": "http://hl7.org/fhir/sid/icd-10-cm",
+    "LN": "http://loinc.org",
+    "RX": "http://www.nlm.nih.gov/research/umls/rxnorm",
+    "L": BASE + "pai-findings",
+    "NAR": "http://terminology.hl7.org/CodeSystem/non-adherence-reason-codes",
+}
+# Sets that hold all codes of one of our own systems.
+WHOLE = {
+    "PaiAnswer": "pai-answer",
+    "PaiTestResult": "pai-test-result",
+    "PaiFindings": "pai-findings",
+    "PaiCardTopic": "pai-card-topic",
+    "PaiEvidenceGrade": "pai-evidence-grade",
+    "PaiSourceStatement": "pai-source-statement",
+}
+Members = set[tuple[str, str]]  # (system, code); X+ is X with every descendant, * is all of the system
+
+
+@functools.cache
+def listed() -> dict[str, Members]:
+    """Members by value set as the reference lists them."""
+    found: dict[str, Members] = {id_: {(BASE + system, "*")} for id_, system in WHOLE.items()}
+    lines = (TESTS / "value_set_members.tsv").read_text(encoding="utf-8").splitlines()
+    rows = csv.reader((line for line in lines if not line.startswith("#")), delimiter="\t")
+    for id_, system, codes in list(rows)[1:]:
+        found.setdefault(id_, set()).update((SYSTEMS[system], code) for code in codes.split())
+    return found
+
+
+def written(resource: dict[str, Any]) -> Members:
+    """Members of a value set as its file writes them."""
+    found: Members = set()
+    for include in resource["compose"].get("include", ()):
+        system = include["system"]
+        named = [concept["code"] for concept in include.get("concept", ())]
+        named += [rule["value"] + "+" for rule in include.get("filter", ())]
+        found |= {(system, code) for code in named or ["*"]}
+    return found
+
+
+def differs(resource: dict[str, Any]) -> bool:
+    """Tell whether a value set holds another member than the reference, or lacks one."""
+    return written(resource) != listed().get(resource["id"])
+
+
+@pytest.mark.parametrize("id_", sorted(listed()))
+def test_a_value_set_holds_what_the_reference_lists(id_: str) -> None:
+    assert written(read_yaml(VALUE_SETS / f"{id_}.yaml").data) == listed()[id_]
+
+
+def test_every_value_set_is_in_the_list() -> None:
+    assert {path.stem for path in VALUE_SETS.glob("*.yaml")} == set(listed())
