@@ -24,8 +24,9 @@ HERE: Final = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 from laboratory import Laboratory  # noqa: E402 - the tests are not a package
+from plans import Plans  # noqa: E402
 
-LIBRARIES: Final = ("PaiLogic", "PaiCommon", "PaiConcepts")
+LIBRARIES: Final = ("PaiLogic", "PaiCommon")
 
 
 def explained() -> dict[str, str]:
@@ -70,17 +71,34 @@ class Report:
         return sorted(set(self.reasons) - self.used)
 
 
+def sampled(every: list[Any], size: int | None) -> list[Any]:
+    """Give a random part, the same each time; all where no size is given."""
+    return random.Random(1).sample(every, size) if size and size < len(every) else every  # noqa: S311 - no secret
+
+
 def run_logic(report: Report, libraries: list[str], only: list[str], sample: int | None) -> list[str]:
     """Break the rules of some libraries; give the cases that fail before anything is broken."""
     laboratory = Laboratory()
     if laboratory.wrong:
         return laboratory.wrong
     for library in libraries:
-        every = list(laboratory.every(library, only))
-        if sample and sample < len(every):
-            every = random.Random(1).sample(every, sample)  # noqa: S311 - a sample, not a secret
-        for mutated in every:
+        for mutated in sampled(list(laboratory.every(library, only)), sample):
             report.take(library, mutated.key, laboratory.killer(mutated), mutated.mutant.locator)
+    return []
+
+
+def run_plans(report: Report, sample: int | None) -> list[str]:
+    """Break plans, activities, value sets and declarations; give what fails before anything is broken."""
+    published = Plans()
+    wrong = published.wrong()
+    if wrong:
+        return wrong
+    for broken in sampled(list(published.every()), sample):
+        kind = broken.url.split("/")[-2]
+        report.take(kind, broken.key, published.killer(broken), published.package.where(broken.url))
+    for part, found in (("ValueSet", published.members()), ("declarations", published.declarations())):
+        for key, noticed in sampled(list(found), sample):
+            report.take(part, key, "test_members" if noticed else None, "")
     return []
 
 
@@ -98,10 +116,12 @@ def main() -> int:
     wrong: list[str] = []
     if options.all or not options.plans:
         wrong += run_logic(report, list(LIBRARIES) if options.all else options.library, options.only, options.sample)
+    if not wrong and (options.all or options.plans):
+        wrong += run_plans(report, options.sample)
     if wrong:
-        sys.stderr.write(f"These cases fail before anything is broken: {', '.join(wrong)}\n")
+        sys.stderr.write(f"These fail before anything is broken: {', '.join(wrong)}\n")
         return 2
-    unused = report.unused() if options.all else []
+    unused = report.unused() if options.all and not (options.only or options.sample) else []
     if options.json:
         result: dict[str, Any] = {**report.tallies, "survivors": report.survivors, "unused": unused}
         sys.stdout.write(json.dumps(result, indent=1) + "\n")
