@@ -15,6 +15,17 @@ from charts import (
     ICD,
     LOINC,
     MRI,
+    R1,
+    R2,
+    R3,
+    R4,
+    R5,
+    R6,
+    R7,
+    R8,
+    R9,
+    R10,
+    R11,
     RXNORM,
     SCT,
     XRAY,
@@ -40,12 +51,6 @@ from charts import (
     xray,
 )
 
-R1 = "PaiRedFlagEmergency"
-R2 = "PaiUrgentWorkup"
-R3 = "PaiRecordAssessment"
-R4 = "PaiOrderLateralRadiograph"
-R6 = "PaiMatchImagingToExam"
-R7 = "PaiStartConservativeCare"
 OTHER_REASON = concept(ICD, "E11.9")
 SURGERY = "os-trigonum-excision-open"
 ULTRASOUND = "241505005"
@@ -385,7 +390,7 @@ FLAG_SIDES = [
 ]
 
 PROCEDURES = [
-    Case("surgery: today", [procedure(FINDINGS, "fhl-release", day(0))], set(), "PhasePostoperative"),
+    Case("surgery: today", [procedure(FINDINGS, "fhl-release", day(0))], {R11}, "PhasePostoperative"),
     asked(
         "surgery: a finding between two operations is older than the later one",
         [mri(ago=270), procedure(FINDINGS, SURGERY, day(300)), procedure(FINDINGS, "fhl-release", day(250))],
@@ -414,7 +419,7 @@ PROCEDURES = [
         Case(
             f"surgery: code {code}",
             [procedure(system, code, months_ago(2))],
-            set(),
+            {R10, R11},
             "PhasePostoperative",
             {"SurgeryDone": True},
         )
@@ -432,7 +437,7 @@ PROCEDURES = [
     Case(
         "surgery: a local code needs no place",
         [procedure(FINDINGS, SURGERY, months_ago(2), side=None)],
-        set(),
+        {R10, R11},
         "PhasePostoperative",
     ),
     Case(
@@ -443,13 +448,13 @@ PROCEDURES = [
                 "performedPeriod": {"start": months_ago(7), "end": months_ago(6)},
             }
         ],
-        set(),
+        {R10, R11},
         "PhasePostoperative",
     ),
     Case(
         "surgery: a period without an end, the start counts",
         [{**procedure(FINDINGS, SURGERY, None), "performedPeriod": {"start": months_ago(6)}}],
-        set(),
+        {R10, R11},
         "PhasePostoperative",
     ),
     Case(
@@ -458,7 +463,7 @@ PROCEDURES = [
             {**reason("right"), "id": "problem"},
             {**after_surgery(), "reasonReference": [{"reference": "Condition/problem"}]},
         ],
-        set(),
+        {R10, R11},
         "PhasePostoperative",
     ),
     *[
@@ -778,7 +783,7 @@ ORDERED = [
     Case(
         "ordered: 120 days ago, within the episode of a plan",
         [plan(100), pattern(), order(LOINC, "36592-4", ago=130)],
-        set(),
+        {R10},
         "PhaseReassess",
         {"RadiographOnRecord": True},
     ),
@@ -850,7 +855,7 @@ IMAGED = [
     Case(
         "report: of the episode of a plan",
         [plan(100), pattern(), xray(ago=130)],
-        set(),
+        {R10},
         "PhaseReassess",
         {"RadiographOnRecord": True},
     ),
@@ -963,6 +968,12 @@ IMAGED = [
 
 def recorded(code: str, **other: Any) -> Resource:
     return problem(FINDINGS, code, **{"ago": 10, **other})
+
+
+def uncertain(id_: str, facts: list[Any], **also: Any) -> Case:
+    """The pattern, an X-ray and no care on record; the cause is not clear: R7, and R5 beside it."""
+    also = {"R5Conditions": True, **also}
+    return Case(f"uncertain: {id_}", [pattern(), xray(), *facts], {R5, R7}, "PhaseCare", also)
 
 
 IMAGING_FINDINGS = [
@@ -1104,8 +1115,14 @@ IMAGING_FINDINGS = [
     ],
     treated("X-ray unhelpful: nothing coded", [], XrayUnhelpful=None, DiagnosisUncertain=None, R5Conditions=False),
     *[
-        imaged(f"X-ray unhelpful: {name}", facts, XrayUnhelpful=unhelpful, DiagnosisUncertain=uncertain)
-        for name, facts, unhelpful, uncertain in (
+        Case(
+            f"X-ray unhelpful: {name}",
+            [pattern(), *facts],
+            {R5, R7} if unclear else {R7},
+            "PhaseCare",
+            {"XrayUnhelpful": unhelpful, "DiagnosisUncertain": unclear},
+        )
+        for name, facts, unhelpful, unclear in (
             ("normal", [xray(conclusion="no-posterior-abnormality")], True, True),
             ("normal by its SNOMED code", [{**xray(), "conclusionCode": [concept(SCT, "168679009")]}], True, True),
             ("by a reading", [finding("no-posterior-abnormality", "radiograph")], True, True),
@@ -1126,18 +1143,17 @@ IMAGING_FINDINGS = [
         XrayUnhelpful=True,
         DiagnosisUncertain=None,
     ),
-    treated("uncertain: stated", [item("diagnosis-uncertain", "yes")], DiagnosisUncertain=True, R5Conditions=True),
+    uncertain("stated", [item("diagnosis-uncertain", "yes")], DiagnosisUncertain=True),
     treated(
         "uncertain: stated for the other ankle", [item("diagnosis-uncertain", "yes", side="left")], R5Conditions=False
     ),
     treated("uncertain: stated 31 days ago", [item("diagnosis-uncertain", "yes", ago=31)], R5Conditions=False),
-    treated("uncertain: injection considered", [item("injection-or-surgery-considered", "yes")], R5Conditions=True),
+    uncertain("injection considered", [item("injection-or-surgery-considered", "yes")]),
     treated("uncertain: not considered", [item("injection-or-surgery-considered", "no")], R5Conditions=False),
     fits("uncertain: no X-ray yet", [item("diagnosis-uncertain", "yes")], DiagnosisUncertain=True, R5Conditions=False),
     treated(
         "uncertain: an MRI is there", [item("diagnosis-uncertain", "yes"), mri(conclusion=None)], R5Conditions=False
     ),
-    treated("uncertain: a preliminary X-ray", [item("diagnosis-uncertain", "yes")], R5Conditions=True),
     imaged(
         "uncertain: an X-ray that has no result yet",
         [item("diagnosis-uncertain", "yes"), xray(status="preliminary")],
@@ -1146,7 +1162,7 @@ IMAGING_FINDINGS = [
     Case(
         "uncertain: fracture suspected",
         [pattern(), xray(), item("suspected-posterior-process-fracture", "yes")],
-        {R2},
+        {R2, R5},
         "PhaseUrgent",
         {"DiagnosisUncertain": True, "R5Conditions": True, "UrgentXray": True},
     ),
@@ -1176,7 +1192,7 @@ SURGERY_CONDITIONS = [
         )
     ],
     *[
-        Case(f"surgical referral: {name}", [FULL, fact], set(), "PhaseSurgery", NOT_REFERRED)
+        Case(f"surgical referral: {name}", [FULL, fact], {R9}, "PhaseSurgery", NOT_REFERRED)
         for name, fact in (
             ("draft", order(SCT, "308481009", status="draft")),
             ("revoked", order(SCT, "308481009", status="revoked")),
@@ -1191,7 +1207,7 @@ SURGERY_CONDITIONS = [
     Case(
         "surgical referral: being written now",
         [FULL, {**order(SCT, "308481009"), "id": "now"}],
-        set(),
+        {R9},
         "PhaseSurgery",
         NOT_REFERRED,
         parameters={"DraftOrderIds": ["ServiceRequest/now"]},
@@ -1199,7 +1215,7 @@ SURGERY_CONDITIONS = [
     Case(
         "surgical referral: unavailable",
         FULL,
-        set(),
+        {R9},
         "PhaseSurgery",
         {"SurgicalReferral": None, "SurgeryConditions": True},
         parameters={"UnavailableInputs": ["serviceRequests"]},
@@ -1214,14 +1230,14 @@ SURGERY_CONDITIONS = [
     Case(
         "surgery: an imaging finding that does not match",
         [pattern(ago=170), mri(conclusion="other-cause-found"), xray(), not_improved(), plan_since(months_ago(6))],
-        set(),
+        {R8},
         "PhaseNotImproved",
         {"SurgeryConditions": False, "R8Conditions": True, "FailedCare": True},
     ),
     Case(
         "surgery: care that is not known to have failed",
         [pattern(ago=170), mri(), xray(), plan_since(months_ago(6))],
-        set(),
+        {R10},
         "PhaseReassess",
         {"SurgeryConditions": False, "R8Conditions": False, "NotImproved": None, "FailedCare": False},
     ),

@@ -9,6 +9,13 @@ from charts import (
     FINDINGS,
     ICD,
     LOINC,
+    R1,
+    R3,
+    R4,
+    R5,
+    R7,
+    R10,
+    R11,
     SCT,
     Case,
     Resource,
@@ -30,10 +37,6 @@ from charts import (
     xray,
 )
 
-R1 = "PaiRedFlagEmergency"
-R3 = "PaiRecordAssessment"
-R4 = "PaiOrderLateralRadiograph"
-R7 = "PaiStartConservativeCare"
 ORDER_SET = "https://w3id.org/ankle-cds/PlanDefinition/PaiConservativeCareOrderSet"
 PAI_REASON = concept(ICD, "M25.871")
 
@@ -61,11 +64,12 @@ def booked(text: str, **other: Any) -> Resource:
 
 
 def care(id_: str, facts: list[Any], on_record: bool | None, **also: Any) -> Case:
-    """With the pattern and an X-ray: no care on record gives R7, care on record does not."""
+    """With the pattern and an X-ray: no care on record gives R7, care of six weeks without an outcome R10."""
     expected = {"PlanOnRecord": on_record, **also}
-    return Case(
-        f"care: {id_}", [pattern(), xray(), *facts], set() if on_record else {R7}, _phase(on_record, also), expected
-    )
+    return Case(f"care: {id_}", [pattern(), xray(), *facts], _CARDS[phase := _phase(on_record, also)], phase, expected)
+
+
+_CARDS = {"PhaseCare": {R7}, "PhaseNone": set(), "PhaseEarlyCare": set(), "PhaseReassess": {R10}}
 
 
 def _phase(on_record: bool | None, also: dict[str, Any]) -> str:
@@ -237,7 +241,7 @@ SURGERY = [
     Case(
         "B11.1 six months",
         [procedure(FINDINGS, "os-trigonum-excision-open", months_ago(6))],
-        set(),
+        {R10, R11},
         "PhasePostoperative",
     ),
     Case(
@@ -259,8 +263,10 @@ SURGERY = [
         "PhaseAssessment",
     ),
     Case("B11 generic code without a site", [after_surgery()], {R3}, "PhaseAssessment"),
-    Case("B11 generic code at the ankle", [procedure(SCT, "427396001", months_ago(2))], set(), "PhasePostoperative"),
-    Case("B11 generic code with a reason", [after_surgery(reasonCode=[PAI_REASON])], set(), "PhasePostoperative"),
+    Case(
+        "B11 generic code at the ankle", [procedure(SCT, "427396001", months_ago(2))], {R10, R11}, "PhasePostoperative"
+    ),
+    Case("B11 generic code with a reason", [after_surgery(reasonCode=[PAI_REASON])], {R10, R11}, "PhasePostoperative"),
     Case(
         "B11 generic code with another reason",
         [after_surgery(reasonCode=[concept(ICD, "E11.9")])],
@@ -273,7 +279,7 @@ SURGERY = [
     Case(
         "B11 UK code allowed",
         [after_surgery("1326551000000102")],
-        set(),
+        {R10, R11},
         "PhasePostoperative",
         parameters={"UseUkExtensionCodes": True},
     ),
@@ -695,7 +701,11 @@ def response(id_: str, facts: list[Any], expected: str | None) -> Case:
     recorded = bool(facts)
     phase = "PhaseNotImproved" if expected == "not-improved" else ("PhaseNone" if recorded else "PhaseReassess")
     return Case(
-        f"response: {id_}", [plan(42), pattern(ago=42), xray(ago=42), *facts], set(), phase, {"CareResponse": expected}
+        f"response: {id_}",
+        [plan(42), pattern(ago=42), xray(ago=42), *facts],
+        {"PhaseNone": set(), "PhaseReassess": {R10}, "PhaseNotImproved": {R5}}[phase],
+        phase,
+        {"CareResponse": expected},
     )
 
 

@@ -9,6 +9,13 @@ from charts import (
     FINDINGS,
     ICD,
     LOINC,
+    R1,
+    R2,
+    R3,
+    R4,
+    R6,
+    R7,
+    R10,
     RXNORM,
     SCT,
     Case,
@@ -34,12 +41,6 @@ from charts import (
     xray,
 )
 
-R1 = "PaiRedFlagEmergency"
-R2 = "PaiUrgentWorkup"
-R3 = "PaiRecordAssessment"
-R4 = "PaiOrderLateralRadiograph"
-R6 = "PaiMatchImagingToExam"
-R7 = "PaiStartConservativeCare"
 CPT = "http://www.ama-assn.org/go/cpt"
 PATTERN_CARDS = {R4, R7}
 
@@ -119,14 +120,14 @@ REVIEW_CASES = [
     Case(
         "review: an answer of another item is no response to care",
         [pattern(ago=56), xray(), plan(56), item("response-to-care", "complete-relief", ago=2)],
-        set(),
+        {R10},
         "PhaseReassess",
         {"CareResponse": None},
     ),
     Case(
         "review: full activity is no failed care",
         [pattern(ago=170), mri(), xray(), plan(200), item("response-to-care", "full-activity", ago=2)],
-        set(),
+        {R10},
         "PhaseReassess",
         {"CareResponse": None, "FailedCare": False},
     ),
@@ -199,7 +200,7 @@ REVIEW_CASES = [
                 "instantiatesCanonical": ["https://w3id.org/ankle-cds/PlanDefinition/PaiConservativeCareOrderSet"],
             },
         ],
-        set(),
+        {R10},
         "PhaseReassess",
         {"WeeksOnPlan": 8},
     ),

@@ -12,6 +12,19 @@ from typing import Any
 
 Resource = dict[str, Any]
 
+# The recommendations of the clinical specification, part E. A case names all that fire, those of a later release too.
+R1 = "PaiRedFlagEmergency"
+R2 = "PaiUrgentWorkup"
+R3 = "PaiRecordAssessment"
+R4 = "PaiOrderLateralRadiograph"
+R5 = "PaiOrderAdvancedImaging"
+R6 = "PaiMatchImagingToExam"
+R7 = "PaiStartConservativeCare"
+R8 = "PaiConsiderInjection"
+R9 = "PaiReferForSurgery"
+R10 = "PaiReassessOutcome"
+R11 = "PaiPostoperativeRecovery"
+
 NOW = datetime(2026, 3, 12, 9, 30, tzinfo=timezone(timedelta(hours=-7)))
 TODAY = NOW.date()
 
