@@ -875,9 +875,12 @@ def test_every_fault_is_told_at_once() -> None:
     assert len(refused.value.causes) == 2
 
 
-def test_the_patient_given_must_be_the_subject() -> None:
+@pytest.mark.parametrize(
+    "given", [{"resourceType": "Patient", "id": "someone-else"}, {"resourceType": "Person", "id": "p1"}, ["p1"], {}]
+)
+def test_the_patient_given_must_be_the_subject(given: Any) -> None:
     with pytest.raises(ContentError, match="not the subject"):
-        extract(_exam(), patient={"resourceType": "Patient", "id": "someone-else"})
+        extract(_exam(), patient=given)
 
 
 def test_without_author_and_encounter_none_is_named() -> None:

@@ -57,7 +57,7 @@ class _Pruning:
     def _shown(self, question: Question, levels: Levels) -> bool:
         if question.shown_by is not None:
             found = question.shown_by(self._scope, [])
-            if found not in ([True], [False]):
+            if [type(one) for one in found] != [bool]:
                 raise ContentError(
                     f"The expression that shows {question.link} gives neither true nor false; correct the form.",
                     spec=_EXPRESSION,
