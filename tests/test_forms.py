@@ -604,9 +604,18 @@ def test_an_answer_to_a_question_that_was_not_shown_is_left_out(name: str, link:
 
 
 def test_what_a_hidden_question_opens_is_hidden_too() -> None:
-    """The modality is asked; then it is taken back, and with it all that it opened."""
-    given = {"ankle.imaging-date": day(3), "ankle.imaging-finding": ["os-trigonum"]}
-    assert extract(respond("PaiImagingAndInjectionFindings", given)).hidden == 2
+    """No published form has such a chain yet; this one asks about the injury only if the joint is hot."""
+    resource = questionnaire("PaiExam")
+    yes = {"system": f"{BASE}/CodeSystem/pai-answer", "code": "yes"}
+    _item(resource, "ankle.acute-injury")["enableWhen"] = [
+        {"question": "ankle.hot-swollen-joint", "operator": "=", "answerCoding": yes}
+    ]
+    chained = read_form(resource)
+    assert chained is not None
+    given = {"ankle.acute-injury": "yes", "ankle.cannot-bear-weight": "yes"}
+    for hot, hidden in (("yes", 0), ("no", 2)):
+        response = respond("PaiExam", {**given, "ankle.hot-swollen-joint": hot})
+        assert forms.extract(response, {chained.url: chained}, patient=None, where="r.json").hidden == hidden
 
 
 def test_the_other_ankle_opens_nothing() -> None:
@@ -645,6 +654,17 @@ def test_age_and_sex_decide_about_three_questions(name: str, link: str, who: Res
     person = {"resourceType": "Patient", "id": "p1", **who} if who is not None else None
     response = respond(name, {link: plausible(form(name).questions[link])}, authored="2026-03-12T09:30:00-07:00")
     assert len(observations(response, patient=person)) == shown
+
+
+def test_an_expression_that_decides_nothing_is_refused() -> None:
+    """A form must say itself what it does when the age is not known."""
+    resource = questionnaire("PaiExam")
+    _shown_by("%patient.birthDate <= today() - 18 years")(resource)
+    undecided = read_form(resource)
+    assert undecided is not None
+    response = respond("PaiExam", {"ankle.calcaneal-squeeze-test": "positive"})
+    with pytest.raises(ContentError, match="neither true nor false"):
+        forms.extract(response, {undecided.url: undecided}, patient=None, where="r.json")
 
 
 def test_the_age_is_that_of_the_day_of_the_answer() -> None:
@@ -855,9 +875,12 @@ def test_every_fault_is_told_at_once() -> None:
     assert len(refused.value.causes) == 2
 
 
-def test_the_patient_given_must_be_the_subject() -> None:
+@pytest.mark.parametrize(
+    "given", [{"resourceType": "Patient", "id": "someone-else"}, {"resourceType": "Person", "id": "p1"}, ["p1"], {}]
+)
+def test_the_patient_given_must_be_the_subject(given: Any) -> None:
     with pytest.raises(ContentError, match="not the subject"):
-        extract(_exam(), patient={"resourceType": "Patient", "id": "someone-else"})
+        extract(_exam(), patient=given)
 
 
 def test_without_author_and_encounter_none_is_named() -> None:

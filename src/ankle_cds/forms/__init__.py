@@ -11,7 +11,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from ankle_cds.errors import ContentError
-from ankle_cds.fhir import split_reference
+from ankle_cds.fhir import is_resource, split_reference
 from ankle_cds.forms.enabling import without_hidden
 from ankle_cds.forms.fhirpath import Scope
 from ankle_cds.forms.form import Form, read_form
@@ -77,11 +77,11 @@ def extract(response: Any, forms: Mapping[str, Form], *, patient: Resource | Non
     return Extraction(bundle, form, hidden)
 
 
-def _check_patient(response: Resource, patient: Resource | None, where: str) -> None:
+def _check_patient(response: Resource, patient: Any, where: str) -> None:
     subject = split_reference(response["subject"]["reference"])
-    if patient is not None and subject != ("Patient", patient.get("id")):
+    if patient is not None and not (is_resource(patient) and subject == (patient["resourceType"], patient.get("id"))):
         raise ContentError(
-            "The patient given is not the subject of the response; give the one it is about.",
+            "The patient given is not the subject of the response; give the Patient it is about.",
             where=f"{where}: QuestionnaireResponse.subject",
             spec=_REFERENCE,
         )

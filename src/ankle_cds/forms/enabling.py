@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ankle_cds.errors import ContentError
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -17,10 +19,13 @@ if TYPE_CHECKING:
     Levels = tuple[list[Resource], ...]  # items beside one another, then those around them
 
 
+_EXPRESSION = "http://hl7.org/fhir/uv/sdc/StructureDefinition/sdc-questionnaire-enableWhenExpression"
+
+
 def without_hidden(response: Resource, form: Form, scope: Scope) -> tuple[Resource, int]:
     """Give a copy of the response without what was hidden, and how many answers that were.
 
-    `scope` has the variables of enableWhenExpression. A condition about something unknown shows the question.
+    `scope` has the variables of enableWhenExpression; one that gives neither true nor false raises ContentError.
     """
     pruning = _Pruning(form.questions, scope)
     shown = {**response, "item": pruning.level(response.get("item", []), ())}
@@ -50,8 +55,15 @@ class _Pruning:
         return kept
 
     def _shown(self, question: Question, levels: Levels) -> bool:
-        if question.shown_by is not None and question.shown_by(self._scope, []) == [False]:
-            return False
+        if question.shown_by is not None:
+            found = question.shown_by(self._scope, [])
+            if [type(one) for one in found] != [bool]:
+                raise ContentError(
+                    f"The expression that shows {question.link} gives neither true nor false; correct the form.",
+                    spec=_EXPRESSION,
+                )
+            if not found[0]:
+                return False
         met = [self._met(rule, levels) for rule in question.conditions]
         return all(met) if question.all_conditions else any(met)
 
