@@ -74,10 +74,19 @@ class Definitions:
             for url, systems in data["valueSets"].items()
         }
         self._trees: dict[str, Element] = {}
+        self._names = {
+            str(element["path"]).rpartition(".")[2].removesuffix("[x]")
+            for definition in self._types.values()
+            for element in definition["element"]
+        }
 
     def knows(self, name: str) -> bool:
         """Tell whether the type is defined here."""
         return name in self._types
+
+    def names(self, name: str) -> bool:
+        """Tell whether any type has an element of this name, or is itself called so."""
+        return name in self._names
 
     def elements(self, name: str) -> list[dict[str, Any]]:
         """Give the snapshot elements of a type, in order."""
@@ -108,7 +117,7 @@ class Definitions:
         entry = value.definition["type"][0]
         form = next((item["valueString"] for item in entry.get("extension", ()) if item["url"] == _REGEX), None)
         kind = _JSON_KINDS.get(entry["code"].removeprefix(_SYSTEM), "string")
-        return Primitive(kind, re.compile(form) if form and kind == "string" else None)
+        return Primitive(kind, re.compile(form) if form and kind != "boolean" else None)
 
     def value_set(self, canonical: str) -> frozenset[tuple[str, str]] | None:
         """Give (system, code) of every member; None where FHIR lists no codes for it, which is not the empty set."""
