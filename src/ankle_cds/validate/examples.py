@@ -6,6 +6,7 @@ an example is written.
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from ankle_cds.fhir import Document, Resource
 
 _SHARED = "_shared.yaml"
-_FILE = frozenset({"profile", "inferredFrom", "valid", "invalid"})
+_FILE = frozenset({"profile", "inferredFrom", "readWith", "valid", "invalid"})
 _ENTRY = frozenset({"says", "with", "without", "breaks", "feature"})
 _LEAST = {"valid": 2, "invalid": 3}
 
@@ -46,12 +47,17 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class ProfileExamples:
-    """The examples of one profile; `inferred_from` names the profiles whose first examples make an inference true."""
+    """The examples of one profile.
+
+    `inferred_from` names the profiles whose first examples together make an inference true; `read_with` those whose
+    first examples must be on record for this one to be read.
+    """
 
     profile: Profile
     valid: tuple[Example, ...]
     invalid: tuple[Example, ...]
     inferred_from: tuple[str, ...]
+    read_with: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +154,8 @@ class _File:
         valid = tuple(self.example("valid", index, self.given()) for index in range(len(data["valid"])))
         base = {key: value for key, value in valid[0].resource.items() if key != "id"}
         invalid = tuple(self.example("invalid", index, base) for index in range(len(data["invalid"])))
-        return ProfileExamples(self.profile, valid, invalid, tuple(data.get("inferredFrom", ())))
+        others = (tuple(data.get(name, ())) for name in ("inferredFrom", "readWith"))
+        return ProfileExamples(self.profile, valid, invalid, *others)
 
     def given(self) -> Resource:
         """Give what follows from the profile, and those of the shared elements that it requires."""
@@ -159,7 +166,7 @@ class _File:
         return {
             "resourceType": self.profile.type,
             "meta": {"profile": [self.profile.url]},
-            **({"code": pattern} if pattern else {}),
+            **({"code": deepcopy(pattern)} if pattern else {}),  # an artifact is frozen, an example is plain JSON
             **{key: value for key, value in self.shared.items() if key.startswith(needed)},
         }
 
