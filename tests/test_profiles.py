@@ -157,6 +157,15 @@ def _codings(node: Any) -> Iterator[tuple[str, str]]:
             yield from _codings(item)
 
 
+def test_a_component_of_another_kind_is_left_alone(package: artifacts.Package, examples: Examples) -> None:
+    """Slices are open: only what has the code of a slice is asked its rules."""
+    of = examples.of["PaiActivityExposure"]
+    other = {"code": {"text": "Shoes worn"}, "valueString": "pointe shoes"}
+    resource = plain(of.valid[0].resource)
+    resource["component"] += [other, other]
+    assert not errors(resource, of, package)
+
+
 # ---------------------------------------------------------------- features
 
 FACTS = [
