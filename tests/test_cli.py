@@ -151,3 +151,69 @@ def test_validate_finds_nothing_to_correct(capsys: pytest.CaptureFixture[str]) -
     """The content as committed passes its own checks."""
     assert cli.main(["validate"]) == 0
     assert "nothing to correct" in capsys.readouterr().out
+
+
+RIGHT = {
+    "resourceType": "Observation",
+    "status": "final",
+    "category": [{"text": "Examination"}],
+    "code": {"coding": [{"system": "https://w3id.org/ankle-cds/CodeSystem/pai-findings", "code": "cancer-history"}]},
+    "subject": {"reference": "Patient/1"},
+    "effectiveDateTime": "2026-05-14",
+    "valueCodeableConcept": {"coding": [{"system": "https://w3id.org/ankle-cds/CodeSystem/pai-answer", "code": "no"}]},
+}
+
+
+def written(tmp_path: Path, resource: object) -> str:
+    file = tmp_path / "resource.json"
+    file.write_text(json.dumps(resource), "utf-8")
+    return str(file)
+
+
+def test_validate_says_which_rule_a_resource_breaks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Place, rule and remedy are printed; exit 1. Put right, the same file exits 0."""
+    file = written(tmp_path, {**RIGHT, "status": "registered", "note": [{"text": "Zaphod"}]})
+    assert cli.main(["validate", file]) == 1
+    drawn = capsys.readouterr().out
+    assert "status  invariant of pai-obs-status" in drawn
+    assert "Only preliminary, final, amended and corrected observations are read." in drawn
+    assert "Zaphod" not in drawn
+    assert cli.main(["validate", written(tmp_path, RIGHT)]) == 0
+    assert "Nothing to correct." in capsys.readouterr().out
+
+
+def test_validate_answers_a_program_in_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = written(tmp_path, {**RIGHT, "valueCodeableConcept": {"coding": [{"system": "x", "code": "y"}]}})
+    assert cli.main(["validate", file, "--profile", "PaiCancerHistory", "--json"]) == 1
+    report = json.loads(capsys.readouterr().out)
+    assert report["valid"] is False
+    ((broken,),) = [item["broken"] for item in report["resources"]]
+    assert (broken["path"], broken["rule"], broken["kind"]) == (
+        "valueCodeableConcept",
+        "Observation.value[x]",
+        "binding",
+    )
+    assert "PaiAnswer (no, unknown, yes)" in broken["message"]
+
+
+@pytest.mark.parametrize(
+    "more", [["--profile", "PaiNowhere"], ["missing.json"], ["--json"], ["--profile", "PaiCancerHistory"]]
+)
+def test_validate_tells_a_wrong_command_line_from_a_wrong_resource(
+    more: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An unknown profile, a missing file, options without a file, a named profile for a Bundle: exit 64."""
+    bundle = written(tmp_path, {"resourceType": "Bundle", "entry": [{"resource": RIGHT}]})
+    file = [bundle] if "--profile" in more else []
+    assert cli.main(["validate", *file, *more]) == cli.USAGE
+    assert capsys.readouterr().err
+
+
+def test_validate_of_a_file_that_is_not_json_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The caller's file, not our content: exit 1."""
+    file = tmp_path / "text.json"
+    file.write_text("Zaphod", "utf-8")
+    assert cli.main(["validate", str(file)]) == 1
+    said = capsys.readouterr().err
+    assert "JSON" in said
+    assert "Zaphod" not in said

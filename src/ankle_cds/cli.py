@@ -1,7 +1,8 @@
 """The command line: one door per user, exit codes that mean something.
 
 0  done
-1  a demonstration story answered differently from what is expected, or the command could not do its work
+1  a demonstration story answered differently from what is expected, a resource is not what its profile says, or the
+   command could not do its work
 2  our content, the configuration or a file that was given is wrong; nothing was started or written
 3  another server did not do its part
 64 the command line itself is wrong
@@ -21,7 +22,7 @@ from rich.console import Console
 from rich.text import Text
 
 from ankle_cds import __version__
-from ankle_cds.errors import AnkleCdsError
+from ankle_cds.errors import AnkleCdsError, ContentError
 from ankle_cds.fhir import bundle_entries, read_json_file, reference, write_json
 
 if TYPE_CHECKING:
@@ -34,6 +35,12 @@ if TYPE_CHECKING:
 CONTENT = 2
 USAGE = 64
 _DESCRIPTION = "Computable guideline for posterior ankle impingement, and the CDS Hooks service that runs it."
+
+
+class _UsageError(AnkleCdsError):
+    """The command line cannot be followed, which only became clear after it was read."""
+
+    exit_code = USAGE
 
 
 class _Parser(argparse.ArgumentParser):
@@ -123,7 +130,14 @@ def parser() -> argparse.ArgumentParser:
     build.add_argument("--release", action="store_true", help="status active in place of draft")
     build.set_defaults(command=_build)
 
-    validate = commands.add_parser("validate", help="check the content and the shape of every resource; write nothing")
+    validate = commands.add_parser(
+        "validate", help="check resources against the profiles; without a file, check the content itself; write nothing"
+    )
+    validate.add_argument("file", type=Path, nargs="?", metavar="FILE.json", help="a FHIR R4 resource or Bundle")
+    validate.add_argument(
+        "--profile", metavar="NAME", help="id of the profile to ask (default: those claimed, else those about its code)"
+    )
+    validate.add_argument("--json", action="store_true", help="print plain JSON in place of the drawing")
     validate.set_defaults(command=_validate)
 
     lint = commands.add_parser("lint", help="measure the built package against the acceptance checklist, line by line")
@@ -290,15 +304,45 @@ def _read_again(package: Package, expected: dict[str, Any]) -> Built:
     )
 
 
-def _validate(_options: argparse.Namespace) -> int:
+def _validate(options: argparse.Namespace) -> int:
     from ankle_cds import artifacts, validate  # noqa: PLC0415  # as above
 
     console = Console(highlight=False)
-    for package in artifacts.load_all().values():
+    packages = artifacts.load_all()
+    if options.file is not None:
+        return _validate_file(options, packages, console)
+    if options.profile or options.json:
+        raise _UsageError("--profile and --json go with a file; name one.")
+    for package in packages.values():
         with console.status(f"Checking the shape of {len(package.resources)} resources"):
             validate.require(package)
-        console.print(f"{package.service_id} {package.version}: {len(package.resources)} resources, nothing to correct")
+            examples = validate.require_examples(package).of.values()
+        valid, invalid = sum(len(one.valid) for one in examples), sum(len(one.invalid) for one in examples)
+        console.print(
+            f"{package.service_id} {package.version}: {len(package.resources)} resources, {len(examples)} profiles "
+            f"with {valid} valid and {invalid} invalid examples, nothing to correct"
+        )
     return 0
+
+
+def _validate_file(options: argparse.Namespace, packages: dict[str, Package], console: Console) -> int:
+    from ankle_cds import validate  # noqa: PLC0415  # as above
+
+    if not options.file.is_file():
+        raise _UsageError("There is no such file; name a FHIR R4 resource or Bundle in JSON.", where=str(options.file))
+    try:
+        data = read_json_file(options.file)
+    except ContentError as error:  # the file is the caller's, not our content
+        raise AnkleCdsError(error.message, where=error.where, spec=error.spec) from None
+    try:
+        checked = validate.check_file(data, packages.values(), options.profile)
+    except validate.UnknownProfileError as error:
+        raise _UsageError(error.message, where=options.profile) from None
+    if options.json:
+        sys.stdout.write(write_json(validate.as_json(checked), indent=2).decode() + "\n")
+    else:
+        validate.render(checked, console)
+    return 0 if all(item.valid for item in checked) else 1
 
 
 def _settings(options: argparse.Namespace, **given: Any) -> Settings:

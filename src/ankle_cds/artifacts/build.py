@@ -20,6 +20,7 @@ from ankle_cds.artifacts import (
     parameters,
     plans,
     requirements,
+    snapshot,
     translations,
 )
 from ankle_cds.artifacts.externals import read_externals
@@ -281,8 +282,18 @@ class _Builder:
             if added:
                 source.resource["extension"] = [*extensions, *added]
 
+    def _snapshots(self, resources: dict[str, Resource]) -> None:
+        """Write the snapshot of every profile; the canonicals FHIR names in it are not ours to resolve."""
+        for source in self._of_type("StructureDefinition"):
+            elements = snapshot.snapshot(source, self.findings)
+            if elements is not None:
+                resource = resources[str(source.resource["url"])]
+                resource["snapshot"] = {"element": elements}
+                resource["differential"] = resource.pop("differential")  # FHIR writes the snapshot first
+        self.findings.raise_any(str(self.folder))
+
     def _finish(self) -> dict[str, Resource]:
-        """Write guide, manifest and narrative, and freeze."""
+        """Write guide, manifest, snapshots and narrative, and freeze."""
         resources = {url: metadata.place(source.resource) for url, source in sorted(self.sources.items())}
         if self.manifest_url not in resources:
             self.findings.refuse(
@@ -296,6 +307,7 @@ class _Builder:
         used = self._resolve(resources)  # again: what was derived refers to others too
         urls = {use.url for uses in used.values() for use in uses}
         write_manifest(resources[self.manifest_url], resources, urls, self.externals)
+        self._snapshots(resources)
         finished = {}
         for url, resource in resources.items():
             resource["text"] = narrate(resource)

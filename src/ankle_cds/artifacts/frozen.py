@@ -6,7 +6,12 @@ from typing import Any, NoReturn
 
 
 def freeze(value: Any) -> Any:
-    """Give a copy of a JSON value in which no object and no list can be changed; still `dict` and `list` to readers."""
+    """Give a copy of a JSON value in which no object and no list can be changed; still `dict` and `list` to readers.
+
+    What is frozen already is given as it is, so that what many artifacts share is held once.
+    """
+    if isinstance(value, (_FrozenDict, _FrozenList)):
+        return value
     if isinstance(value, dict):
         return _FrozenDict((name, freeze(item)) for name, item in value.items())
     if isinstance(value, list):

@@ -1,8 +1,8 @@
 """The shape an authored file must have before anything reads it: mappings, lists and text where they are expected.
 
 Only what the build itself walks is named here; whether a resource is FHIR in every element is asked of FHIR's models
-(`ankle_cds.validate`). A shape is `str`, `dict` (any mapping), `object` (anything), `[shape]`, or a mapping of element
-names to shapes, in which a name that ends in `?` may be absent and other names are allowed.
+(`ankle_cds.validate`). A shape is `str`, `int`, `dict` (any mapping), `object` (anything), `[shape]`, or a mapping of
+element names to shapes, in which a name that ends in `?` may be absent and other names are allowed.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ Shape = Any
 
 _JSON = "https://hl7.org/fhir/R4/json.html"
 _ARTIFACT = {"type?": str, "label?": str, "display?": str, "url?": str, "resource?": str}
+_WANTED = {str: "text (put it in quotes where it looks like a number)", int: "a whole number"}
 _CODED = {"code": str, "display?": str}
 _CONCEPT = {**_CODED, "designation?": [{"value": str}]}
 
@@ -55,6 +56,17 @@ _INCLUDE = {
     "concept?": [_CODED],
     "filter?": [{"property": str, "op": str, "value": str}],
 }
+_ELEMENT = {
+    "id": str,
+    "path": str,
+    "sliceName?": str,
+    "slicing?": {"rules": str, "discriminator": [{"type": str, "path": str}]},
+    "min?": int,
+    "max?": str,
+    "type?": [{"code": str}],
+    "binding?": {"strength": str, "valueSet": str},
+    "constraint?": [{"key": str, "severity": str, "human": str, "expression": str}],
+}
 _BY_TYPE: dict[str, Shape] = {
     "PlanDefinition": {"type?": {"coding?": [dict]}, "library?": [str], "action?": [dict]},
     "ActivityDefinition": {"library?": [str], "profile?": str},
@@ -62,7 +74,7 @@ _BY_TYPE: dict[str, Shape] = {
     "ConceptMap": {
         "group?": [{"source?": str, "target?": str, "element?": [{**_CODED, "target?": [{"code?": str}]}]}],
     },
-    "StructureDefinition": {"differential?": {"element": [{"id": str, "path": str}]}},
+    "StructureDefinition": {"type": str, "baseDefinition": str, "differential": {"element": [_ELEMENT]}},
     "ValueSet": {"compose?": {"include": [_INCLUDE], "exclude?": [_INCLUDE]}},
 }
 _RESOURCE = {"title?": str, "name?": str, "description?": str, "meta?": {"profile?": [str]}}
@@ -129,8 +141,7 @@ def _check(value: Any, shape: Shape, location: Location, document: Document, fin
         else:
             _check_members(value, shape, location, document, findings)
     elif shape is not object and not isinstance(value, shape):
-        wanted = "text (put it in quotes where it looks like a number)" if shape is str else "a mapping"
-        _refuse(wanted, location, document, findings)
+        _refuse(_WANTED.get(shape, "a mapping"), location, document, findings)
 
 
 def _check_members(

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from ankle_cds.errors import ContentError
@@ -78,6 +79,11 @@ def shape_problems(resource: Resource) -> tuple[Problem, ...]:
         name = _element(location)
         problems.append(Problem(location, f"`{name}` has another JSON type than FHIR gives it; correct it.", spec))
     return tuple(problems)
+
+
+def models_installed() -> bool:
+    """Tell whether the FHIR models (extra `build`) are installed."""
+    return find_spec("fhir") is not None and find_spec("fhir.resources") is not None
 
 
 @cache

@@ -8,9 +8,13 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
+import org.hl7.fhir.convertors.factory.VersionConvertorFactory_40_50;
+import org.hl7.fhir.r4.formats.JsonParser;
+import org.hl7.fhir.r5.conformance.profile.ProfileUtilities;
 import org.hl7.fhir.r5.elementmodel.Manager.FhirFormat;
 import org.hl7.fhir.r5.model.CanonicalResource;
 import org.hl7.fhir.r5.model.Resource;
+import org.hl7.fhir.r5.model.StructureDefinition;
 import org.hl7.fhir.utilities.http.ManagedWebAccess;
 import org.hl7.fhir.utilities.validation.ValidationMessage;
 import org.hl7.fhir.validation.ValidationEngine;
@@ -22,17 +26,21 @@ import org.hl7.fhir.validation.instance.InstanceValidator;
  * <p>Arguments, in order, any number of each: {@code --package id#version} loads a FHIR package from
  * the cache under {@code user.home} (the first one is the FHIR core); {@code --load FOLDER} makes every
  * canonical resource of a folder known; {@code --check FOLDER} validates every {@code .json} file of a
- * folder, and so does {@code --check-examples FOLDER}, where example.org addresses are allowed. No terminology server is asked: codes of systems that no package defines can't be checked,
- * and the validator says so in a warning.
+ * folder, and so does {@code --check-examples FOLDER}, where example.org addresses are allowed; {@code --snapshot
+ * FOLDER} makes the snapshot of every profile of a folder anew. No terminology server is asked: codes of systems that
+ * no package defines can't be checked, and the validator says so in a warning.
  *
  * <p>Standard output: one JSON object a line: file, severity, location, id (of the message), message;
- * for a file without any message, one line with the severity "none", so that a file never goes unseen.
+ * for a file without any message, one line with the severity "none", so that a file never goes unseen. For a snapshot
+ * the severity is "snapshot" and the message the profile in FHIR R4.
  */
 public final class Validate {
     private static final String PACKAGE = "--package";
     private static final String LOAD = "--load";
     private static final String CHECK = "--check";
     private static final String CHECK_EXAMPLES = "--check-examples";
+
+    private static final String SNAPSHOT = "--snapshot";
 
     private Validate() {}
 
@@ -56,6 +64,7 @@ public final class Validate {
                 case LOAD -> load(engine, Path.of(value));
                 case CHECK -> check(engine, Path.of(value), false);
                 case CHECK_EXAMPLES -> check(engine, Path.of(value), true);
+                case SNAPSHOT -> snapshot(engine, Path.of(value));
                 default -> throw new IllegalArgumentException("unknown option " + args[i]);
             }
         }
@@ -89,6 +98,27 @@ public final class Validate {
                 line.put("location", message.getLocation());
                 line.put("id", String.valueOf(message.getMessageId()));
                 line.put("message", message.getMessage());
+                System.out.println(gson.toJson(line));
+            }
+        }
+    }
+
+    private static void snapshot(ValidationEngine engine, Path folder) throws IOException {
+        Gson gson = new Gson();
+        for (Path file : files(folder)) {
+            Resource resource = engine.loadResource(Files.readAllBytes(file), file.toString());
+            if (resource instanceof StructureDefinition profile) {
+                StructureDefinition base =
+                        engine.getContext().fetchResource(StructureDefinition.class, profile.getBaseDefinition());
+                profile.setSnapshot(null);
+                List<ValidationMessage> messages = new ArrayList<>();
+                new ProfileUtilities(engine.getContext(), messages, null)
+                        .generateSnapshot(base, profile, profile.getUrl(), "http://hl7.org/fhir/R4/", profile.getName());
+                String made = new JsonParser().composeString(VersionConvertorFactory_40_50.convertResource(profile));
+                Map<String, String> line = new LinkedHashMap<>();
+                line.put("file", file.toString());
+                line.put("severity", "snapshot");
+                line.put("message", made);
                 System.out.println(gson.toJson(line));
             }
         }
