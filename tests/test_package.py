@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 ID = "ankle-cds.posterior-ankle-impingement"
 GUIDE = f"ImplementationGuide-{ID}.json"
 BASE = "https://w3id.org/ankle-cds"
-MAX_ARTIFACT, MAX_FILE = 1_000_000, 2_000_000
+MAX_ARTIFACT, MAX_FILE = 1_000_000, 3_000_000
 
 
 @pytest.fixture(scope="module")

@@ -112,8 +112,10 @@ def ac_12_explained(built: Built) -> Iterator[Look]:
 
 
 def ac_13_size(built: Built) -> Iterator[Look]:
-    """No artifact is larger than 1 MB and no file of the package larger than 2 MB."""
+    """No artifact is larger than its limit, and no file, the Library of the logic among them, larger than that of files."""
     artifact, file = built.identity["maxArtifactBytes"], built.identity["maxFileBytes"]
+    logic = f"Library-{built.identity['logic']}.json"
     for path, data in {**built.files, **built.archive}.items():
-        limit = artifact if path.rsplit("/", 1)[-1].endswith(".json") and "bundle" not in path.lower() else file
+        name = path.rsplit("/", 1)[-1]
+        limit = artifact if name.endswith(".json") and name != logic and "bundle" not in path.lower() else file
         yield thing(path, len(data) <= limit, f"has {len(data)} bytes; at most {limit}")

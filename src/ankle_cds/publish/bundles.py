@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from ankle_cds.fhir import Resource
 
-MAX_FILE = 2_000_000  # bytes (local policy): what a server or a proxy in front of it may refuse to take in one piece
+MAX_FILE = 3_000_000  # bytes (local policy): what a server or a proxy in front of it may refuse to take in one piece
 
 
 def whole(guide: str, resources: Mapping[str, Resource]) -> list[Resource]:

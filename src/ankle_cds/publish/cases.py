@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ankle_cds.fhir import Resource
     from ankle_cds.stories import Story
 
-_FILES = ("story.md", "chart.json", "request.json", "expected.json")
+_FILES = ("story.md", "request.json", "expected.json")
 
 
 def examples(stories: Iterable[Story]) -> dict[str, tuple[Story, Resource]]:
@@ -51,6 +51,9 @@ def case_path(story: Story) -> str:
 
 def _of_story(story: Story) -> Iterator[tuple[str, bytes]]:
     contents = {name: (story.folder / name).read_bytes() for name in _FILES}
+    contents["chart.json"] = as_json(story.chart())
+    if story.drafts_file.exists():
+        contents["drafts.json"] = story.drafts_file.read_bytes()
     for name, data in contents.items():
         yield f"{case_path(story)}/{name}", data
     cards: list[Any] = read_json_file(story.expected_file).get("cards", [])
