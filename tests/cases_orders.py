@@ -32,8 +32,10 @@ from charts import (
     reason,
 )
 
-NSAID_CRITICAL, NSAID_WARNING = "PaiNsaidOrderCheckCritical", "PaiNsaidOrderCheckWarning"
-INJECTION_CRITICAL, INJECTION_WARNING = "PaiInjectionOrderCheckCritical", "PaiInjectionOrderCheckWarning"
+NSAID_CRITICAL = "PaiNsaidOrderCheckCritical"
+NSAID_WARNING = "PaiNsaidOrderCheckWarning"
+INJECTION_CRITICAL = "PaiInjectionOrderCheckCritical"
+INJECTION_WARNING = "PaiInjectionOrderCheckWarning"
 SURGERY = "PaiSurgeryOrderCheck"
 CHECKS = (NSAID_CRITICAL, NSAID_WARNING, INJECTION_CRITICAL, INJECTION_WARNING, SURGERY)
 
@@ -99,11 +101,9 @@ def steroid(id_: str, facts: list[Any], fires: str | None, **more: Any) -> Order
     return OrderCase(f"R13: {id_}", more.pop("drafts", [service(STEROID)]), facts, {fires} if fires else set(), **more)
 
 
-def surgery(id_: str, facts: list[Any], *, fires: bool, **more: Any) -> OrderCase:
+def surgery(id_: str, facts: list[Any], *, fires: str | None, **more: Any) -> OrderCase:
     """An excision of the right ankle is drafted."""
-    return OrderCase(
-        f"R14: {id_}", more.pop("drafts", [service(EXCISION)]), facts, {SURGERY} if fires else set(), **more
-    )
+    return OrderCase(f"R14: {id_}", more.pop("drafts", [service(EXCISION)]), facts, {fires} if fires else set(), **more)
 
 
 def planned(ahead: int | None, **other: Any) -> Resource:
@@ -681,98 +681,102 @@ INJECTIONS = [
 ]
 
 SURGERIES = [
-    surgery("T63 no plan", [pattern()], fires=True, also={"OfferTrialForm": True, "OfferExamForm": False}),
-    surgery("T64 plan of 180 days", [pattern(), plan(180)], fires=False),
+    surgery("T63 no plan", [pattern()], fires=SURGERY, also={"OfferTrialForm": True, "OfferExamForm": False}),
+    surgery("T64 plan of 180 days", [pattern(), plan(180)], fires=None),
     surgery(
         "T65 plan, exam negative",
         [plan(180), NEGATIVE],
-        fires=True,
+        fires=SURGERY,
         also={"OfferTrialForm": False, "OfferExamForm": True},
     ),
-    surgery("B14.1 plan of 6 weeks", [pattern(), plan(42)], fires=False),
-    surgery("B14.1 plan of 41 days", [pattern(), plan(41)], fires=True),
-    surgery("B14.2 elite who cannot reduce, exam supports", [pattern(), ELITE], fires=False),
+    surgery("B14.1 plan of 6 weeks", [pattern(), plan(42)], fires=None),
+    surgery("B14.1 plan of 41 days", [pattern(), plan(41)], fires=SURGERY),
+    surgery("B14.2 elite who cannot reduce, exam supports", [pattern(), ELITE], fires=None),
     surgery(
         "B14.2 elite who cannot reduce, no exam",
         [ELITE],
-        fires=True,
+        fires=SURGERY,
         also={"OfferTrialForm": False, "OfferExamForm": True},
     ),
-    surgery("elite who can reduce", [pattern(), ELITE[0], item("can-reduce-activity", "yes", side=None)], fires=True),
-    surgery("elite, whether it can be reduced not known", [pattern(), ELITE[0]], fires=True),
-    surgery("B14.3 a draft referral", [], fires=False, drafts=[service("308481009", system=SCT)]),
+    surgery(
+        "elite who can reduce", [pattern(), ELITE[0], item("can-reduce-activity", "yes", side=None)], fires=SURGERY
+    ),
+    surgery("elite, whether it can be reduced not known", [pattern(), ELITE[0]], fires=SURGERY),
+    surgery("B14.3 a draft referral", [], fires=None, drafts=[service("308481009", system=SCT)]),
     surgery(
         "B14.4 test negative, tender",
         [plan(180), item("forced-plantarflexion-test", "negative"), item("posterior-tenderness-site", "posteromedial")],
-        fires=False,
+        fires=None,
     ),
     surgery(
         "test negative, tenderness not known",
         [plan(180), item("forced-plantarflexion-test", "negative")],
-        fires=False,
+        fires=None,
         also={"NoMatchingExam": False},
     ),
     surgery(
         "B14.5 a generic code without ankle or reason",
         [],
-        fires=False,
+        fires=None,
         drafts=[service("427396001", system=SCT, side=None)],
     ),
     surgery(
         "a generic code whose reason could not be read",
         [],
-        fires=False,
+        fires=None,
         reasons=[],
         drafts=[service("427396001", system=SCT, side=None, reasonReference=[{"reference": "Condition/c1"}])],
         parameters={"EncounterId": None, "UnavailableInputs": ["conditions"]},
         also={"GateOrderClosed": False, "GateOrderNeedsConditions": True},
     ),
-    surgery("a generic code with the ankle", [], fires=True, drafts=[service("427396001", system=SCT)]),
+    surgery("a generic code with the ankle", [], fires=SURGERY, drafts=[service("427396001", system=SCT)]),
     surgery(
         "a generic code with a reason",
         [],
-        fires=True,
+        fires=SURGERY,
         drafts=[service("427396001", system=SCT, side=None, reasonCode=[PAI_REASON])],
     ),
-    surgery("FHL release", [], fires=True, drafts=[service(RELEASE)]),
+    surgery("FHL release", [], fires=SURGERY, drafts=[service(RELEASE)]),
     surgery(
         "a code of the UK extension",
         [],
-        fires=True,
+        fires=SURGERY,
         drafts=[service("1326551000000102", system=SCT)],
         parameters={"UseUkExtensionCodes": True},
     ),
     surgery(
-        "a code of the UK extension, switched off", [], fires=False, drafts=[service("1326551000000102", system=SCT)]
+        "a code of the UK extension, switched off", [], fires=None, drafts=[service("1326551000000102", system=SCT)]
     ),
-    surgery("an exam of the other ankle only", [plan(180), pattern(side="left")], fires=True),
+    surgery("an exam of the other ankle only", [plan(180), pattern(side="left")], fires=SURGERY),
     surgery(
         "a plan without a date",
         [pattern(), order(SCT, "308447003", ago=None)],
-        fires=False,
+        fires=None,
         also={"NoTrial": False, "PlanOnRecord": True},
     ),
     surgery(
         "care plans unavailable",
         [pattern()],
-        fires=False,
+        fires=None,
         also={"NoTrial": False},
         parameters={"UnavailableInputs": ["carePlans"]},
     ),
     surgery(
         "findings unavailable",
         [order(SCT, "308447003", ago=60)],
-        fires=False,
+        fires=None,
         also={"NoMatchingExam": False},
         parameters={"UnavailableInputs": ["findings"]},
     ),
-    surgery("age 7", [patient(age=7)], fires=False),
-    surgery("neither visit nor draft about the ankle", [], fires=False, reasons=OTHER_REASON),
-    surgery("the trial is a parameter", [pattern(), plan(42)], fires=True, parameters={"SurgeryOrderMinTrialWeeks": 7}),
+    surgery("age 7", [patient(age=7)], fires=None),
+    surgery("neither visit nor draft about the ankle", [], fires=None, reasons=OTHER_REASON),
+    surgery(
+        "the trial is a parameter", [pattern(), plan(42)], fires=SURGERY, parameters={"SurgeryOrderMinTrialWeeks": 7}
+    ),
     surgery(
         "the draft is of the left, the plan and the exam too",
         [pattern(side="left"), {**plan(60), "bodySite": service(EXCISION, side="left")["bodySite"][0]}],
-        fires=False,
+        fires=None,
         drafts=[service(EXCISION, side="left")],
     ),
     OrderCase(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import datetime as dt
 import io
 import json
+import socket
 import uuid
 from typing import Any
 
@@ -13,11 +15,11 @@ import pytest
 from rich.console import Console
 
 import charts
-from ankle_cds import artifacts, guidance
+from ankle_cds import artifacts, guidance, prefetch, stories
 from ankle_cds.cards import CardSettings
 from ankle_cds.errors import ContentError, RequestError, RequestFault
 from ankle_cds.explain import explain, in_words, render
-from ankle_cds.fhir import write_json
+from ankle_cds.fhir import read_json_file, write_json
 from ankle_cds.hooks import read_request
 from ankle_cds.prefetch import PatientData, State, read_drafts
 from small_guideline import FakeTrace, small_guideline
@@ -326,3 +328,19 @@ def test_the_explanation_of_a_real_chart_names_the_facts_and_stays_readable(embe
     assert "Flag dvt  unknown" in text
     assert text.count("├── Encounter class allowed  true") == 1
     assert len(text.splitlines()) < 300
+
+
+def test_the_guideline_runs_with_the_network_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Content, logic and terminology are in the package: a story is answered although no connection can be made."""
+
+    def cut(*_: object) -> None:
+        raise AssertionError("a connection was made")
+
+    monkeypatch.setattr(socket.socket, "connect", cut)
+    (package,) = artifacts.load_all().values()
+    story = next(one for one in stories.read_all() if one.id == "dancer-first-visit-pattern-fits")
+    asked = read_request(read_json_file(story.request_file))
+    found = asyncio.run(prefetch.gather(asked, package, None))
+    given = guidance.respond(package, asked, found, SETTINGS, story.clock)
+    told = [card["source"]["topic"]["code"] for card in given.cards]
+    assert told == [card.recommendation for card in story.expect]

@@ -99,8 +99,8 @@ class _Builder:
         for source in self.sources.values():
             metadata.claim_profiles(source.resource, self.settings.get("profiles", []))
         described = self._describe_parameters(program)
-        self._complete(program)
         forms.derive(self.sources, self.findings)
+        self._complete(program)
         resources = self._finish()
         pathway, service = checks.endpoints(self.sources)[0][:2]
         return Package(

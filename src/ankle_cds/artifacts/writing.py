@@ -21,9 +21,17 @@ _REVIEW_SOON = 90  # days before the end of the effective period (local policy)
 
 def documents(package: Package, *, release: bool = False) -> dict[str, Resource]:
     """Give the artifacts by url as they are published: status as in the content, or `active` for a release."""
-    return {
-        url: {**resource, "status": "active"} if release else resource for url, resource in package.resources.items()
-    }
+    return {url: _released(resource) if release else resource for url, resource in package.resources.items()}
+
+
+def _released(resource: Resource) -> Resource:
+    """Give the resource and what it contains with the status of a release."""
+    released = {**resource, "status": "active"}
+    if "contained" in resource:
+        released["contained"] = [
+            {**part, "status": "active"} if "status" in part else part for part in resource["contained"]
+        ]
+    return released
 
 
 def write(package: Package, out: Path, *, release: bool = False) -> list[Path]:

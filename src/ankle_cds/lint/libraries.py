@@ -38,14 +38,17 @@ def ac_50_both_contents(built: Built) -> Iterator[Look]:
 
 
 def ac_50_inventory(built: Built) -> Iterator[Look]:
-    """The libraries are those of the specification, and whatever one of them includes is in the package."""
+    """The libraries are those of the specification; what one includes is in the package or pinned in the manifest."""
     names = {str(one["id"]) for one in built.of_type("Library")}
+    manifest: Resource = built.get("Library", built.identity["manifest"]) or {}
+    pinned = {tail(str(part.get("resource")).partition("|")[0]) for part in manifest.get("relatedArtifact", [])}
     for name in built.expected["inventory"]["Library"]:
         yield thing(f"Library/{name}", name in names, "the package has no such library")
     for name, library in built.elm.items():
         for entry in library.get("includes", {}).get("def", []):
             included = tail(entry["path"])
-            yield thing(f"Library/{name}", included in names, f"includes {included}, which is not in the package")
+            known = included in names | pinned
+            yield thing(f"Library/{name}", known, f"includes {included}, which is neither in the package nor pinned")
 
 
 def ac_50_hashes(built: Built) -> Iterator[Look]:

@@ -20,6 +20,7 @@ _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)?")
 _LABEL = re.compile(rf"{EVIDENCE.pattern}|{STATEMENT.pattern}")
 _COUNTED = re.compile(r"- and \d+ more")  # facts left out for space are counted, and the count is no claim
+_COUNTS_WEEKS = re.compile(r"\d weeks?\b")
 _DAYS_A_WEEK = 7
 _WEEKS = "wk"  # UCUM; a time that was recorded in weeks has grown since
 
@@ -48,6 +49,7 @@ def unsupported(detail: str, sources: Sources) -> Iterator[tuple[int, str]]:
             known |= _numbers(sources.evidence.get(label, "")) | _numbers(sources.statements.get(label, ""))
         if LOCAL_POLICY in text.lower():
             known |= parameters
+        known |= set(_weeks(text, sources.today))
         bare = _LABEL.sub("", _URL.sub("", text))
         for day in _DAY.findall(bare):
             if day not in days:
@@ -76,6 +78,13 @@ def _numbers(text: str) -> set[str]:
 def _canonical(number: str) -> str:
     """Write 12.0 as 12: the digits after the point are no other figure."""
     return number.rstrip("0").rstrip(".") if "." in number else str(int(number))
+
+
+def _weeks(text: str, today: date) -> Iterator[str]:
+    """Yield the whole weeks from the days that a line prints until today, where it counts weeks."""
+    if _COUNTS_WEEKS.search(text):
+        for day in _DAY.findall(text):
+            yield str((today - date.fromisoformat(day)).days // _DAYS_A_WEEK)
 
 
 def _text(value: Any) -> str:

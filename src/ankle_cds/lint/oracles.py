@@ -25,15 +25,34 @@ def _fixtures(built: Built) -> list[set[str]]:
             for path in sorted(built.root.glob(pattern)):
                 tree = ast.parse(path.read_text("utf-8"))
                 names = _names(tree, {row["number"]: row["id"] for row in built.expected["recommendations"]})
-                for node in ast.walk(tree):
-                    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Case":
+                makers = {"Case", *_makers(tree)}
+                for node in _told(tree):
+                    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in makers:
                         used = {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)}
                         found.append({names[name] for name in used & names.keys()})
     return found
 
 
+def _told(tree: ast.Module) -> Iterator[ast.AST]:
+    """Walk the fixtures themselves, not the functions that make them."""
+    for statement in tree.body:
+        if not isinstance(statement, ast.FunctionDef):
+            yield from ast.walk(statement)
+
+
+def _makers(tree: ast.Module) -> Iterator[str]:
+    """Give the names of a module's functions that make a fixture."""
+    for node in tree.body:
+        if (
+            isinstance(node, ast.FunctionDef)
+            and isinstance(node.returns, ast.Name)
+            and node.returns.id.endswith("Case")
+        ):
+            yield node.name
+
+
 def _names(tree: ast.Module, known: dict[str, str]) -> dict[str, str]:
-    """Give the names a module gives to recommendations: `R4 = "Pai..."`, its own or another module's."""
+    """Give the names a module gives to recommendations, or to one level of them: `R4 = "Pai..."`, its own or another's."""
     own = {
         target.id: node.value.value
         for node in tree.body
@@ -41,7 +60,8 @@ def _names(tree: ast.Module, known: dict[str, str]) -> dict[str, str]:
         for target in node.targets
         if isinstance(target, ast.Name)
     }
-    return {name: own.get(name, known[name]) for name in known}
+    levels = {name: one for name, value in own.items() for one in known.values() if value.startswith(one)}
+    return levels | {name: own.get(name, known[name]) for name in known}
 
 
 def ac_93_oracles(built: Built) -> Iterator[Look]:

@@ -136,12 +136,14 @@ def ac_26_no_cycle(built: Built) -> Iterator[Look]:
 
 
 def ac_28_choices(built: Built) -> Iterator[Look]:
-    """Every action with children says how many may be chosen; in a recommendation any or at most one."""
+    """Every action with children says how many may be chosen; in a recommendation any or at most one, of a removal all."""
     for plan in built.of_type("PlanDefinition"):
         for action, path in actions(plan):
             if action.get("action"):
                 found = action.get("selectionBehavior")
-                ok = found in _CHOICES if level(plan) == RECOMMENDATION else bool(found)
+                removes = any("remove" in str(part.get("type")) for part in action["action"])
+                allowed = ("all",) if removes else _CHOICES
+                ok = found in allowed if level(plan) == RECOMMENDATION else bool(found)
                 yield look(plan, f"{path}.selectionBehavior", ok, f"is {found}")
 
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ankle_cds import artifacts
+from ankle_cds.artifacts.narrative import narrate
 from ankle_cds.errors import ContentError
 from ankle_cds.publish import bundles, cases, pages, tarball
 from ankle_cds.stories import read_all
@@ -84,7 +85,8 @@ def _with_examples(
         "resource": [*guide["definition"]["resource"], *cases.example_entries(charts)],
         "page": pages.listing(written),
     }
-    return {**guide, "definition": definition}
+    complete = {**guide, "definition": definition}
+    return {**complete, "text": narrate(complete)}
 
 
 def _tgz(

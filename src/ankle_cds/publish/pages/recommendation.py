@@ -110,6 +110,9 @@ def _offers(package: Package, plan: Resource) -> list[str]:
     for action in [nested for top in plan["action"] for nested in top.get("action", [])]:
         target = package.resources.get(split_canonical(action.get("definitionCanonical", ""))[0])
         lines = [_offer(action, target)]
+        for part in action.get("action", []):
+            drafted = package.resources.get(split_canonical(part.get("definitionCanonical", ""))[0])
+            lines.append(f"- {_offer(part, drafted)}")
         if target is not None and target["resourceType"] == "PlanDefinition":
             for child, _ in values_at(target, "action*"):
                 if child.get("definitionCanonical"):
