@@ -36,7 +36,7 @@ R1, R2, R3 = "PaiRedFlagEmergency", "PaiUrgentWorkup", "PaiRecordAssessment"
 R4, R6, R7 = "PaiOrderLateralRadiograph", "PaiMatchImagingToExam", "PaiStartConservativeCare"
 R5, R8, R9 = "PaiOrderAdvancedImaging", "PaiConsiderInjection", "PaiReferForSurgery"
 R10, R11 = "PaiReassessOutcome", "PaiPostoperativeRecovery"
-R13, R14 = "PaiInjectionOrderCheck", "PaiSurgeryOrderCheck"
+R12, R13, R14 = "PaiNsaidOrderCheck", "PaiInjectionOrderCheck", "PaiSurgeryOrderCheck"
 PATTERN = ("pain-location", "pain-worse-plantarflexion", "forced-plantarflexion-test", "posterior-tenderness-site")
 ORAL, TOPICAL = "NSAID, clinician selects agent", "Topical NSAID, clinician selects product"
 
@@ -510,4 +510,4 @@ def test_the_same_chart_gives_the_same_bytes(stage: Stage) -> None:
 
 def test_every_recommendation_is_told_by_some_story() -> None:
     told = {card.recommendation for story in STORIES for card in story.expect}
-    assert told == {R1, R2, R3, R4, R5, R6, R7, R8, R9, R10, R11, R13, R14}
+    assert told == {R1, R2, R3, R4, R5, R6, R7, R8, R9, R10, R11, R12, R13, R14}
