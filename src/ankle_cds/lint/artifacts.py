@@ -112,7 +112,7 @@ def ac_12_explained(built: Built) -> Iterator[Look]:
 
 
 def ac_13_size(built: Built) -> Iterator[Look]:
-    """No artifact is larger than its limit, and no file, the Library of the logic among them, larger than that of files."""
+    """No artifact is larger than its limit; no file, nor the Library of the logic, is larger than that of files."""
     artifact, file = built.identity["maxArtifactBytes"], built.identity["maxFileBytes"]
     logic = f"Library-{built.identity['logic']}.json"
     for path, data in {**built.files, **built.archive}.items():

@@ -52,7 +52,7 @@ def _makers(tree: ast.Module) -> Iterator[str]:
 
 
 def _names(tree: ast.Module, known: dict[str, str]) -> dict[str, str]:
-    """Give the names a module gives to recommendations, or to one level of them: `R4 = "Pai..."`, its own or another's."""
+    """Give the names a module gives to recommendations or a level of one: `R4 = "Pai..."`, its own or another's."""
     own = {
         target.id: node.value.value
         for node in tree.body

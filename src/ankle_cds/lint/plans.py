@@ -136,7 +136,7 @@ def ac_26_no_cycle(built: Built) -> Iterator[Look]:
 
 
 def ac_28_choices(built: Built) -> Iterator[Look]:
-    """Every action with children says how many may be chosen; in a recommendation any or at most one, of a removal all."""
+    """An action with children says how many may be chosen; in a recommendation any or at most one, of a removal all."""
     for plan in built.of_type("PlanDefinition"):
         for action, path in actions(plan):
             if action.get("action"):
