@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ankle_cds import guidance, prefetch
 from ankle_cds.cards import CardSettings
 from ankle_cds.errors import RequestError
+from ankle_cds.fhir import split_canonical
 from ankle_cds.hooks import read_request
 from ankle_cds.prefetch import PatientData, State
 from charts import ENCOUNTER, NOW, Resource
@@ -153,3 +154,13 @@ def rule_of(action: dict[str, Any]) -> str:
     """Give the definition that decides about an action."""
     (condition,) = action["condition"]
     return str(condition["expression"]["expression"])
+
+
+def offers(package: Package, action: dict[str, Any]) -> set[str]:
+    """Give the definitions that decide about the buttons of a recommendation, those of an order set included."""
+    found = set()
+    for below in action.get("action", ()):
+        found |= {rule_of(below)} if "condition" in below else set()
+        inner = package.resources.get(split_canonical(below.get("definitionCanonical", ""))[0], {})
+        found |= offers(package, below) | offers(package, inner)
+    return found

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from charts import FINDINGS
-from journey import Chart, codes_in, evaluate, recommendations, rule_of, without_input
+from journey import Chart, codes_in, evaluate, offers, recommendations, rule_of, without_input
 from properties import CLOSED, closed
 
 if TYPE_CHECKING:
@@ -25,6 +25,15 @@ def known(world: World) -> list[str]:
     program = world.package.program
     return [name for name in program.definitions if any(used.name == "Known" for used in program.unit(name).uses)]
 
+
+DENIED_BY_THE_TABLES: Final = {
+    "findings": {"RadiographOnRecord", "AdvancedImagingOnRecord", "RadiographResult"},
+    "conditions": {"PlanOnRecord", "ConservativeCarePlan", "NsaidForThis", "SurgeryDone", "SurgicalReferral"},
+}
+"""What the tables of C.4 and C.5 call unknown by other inputs only, although these are read for it too.
+
+An imaging finding is an observation, and an order or a plan may name its reason by a reference to a problem.
+"""
 
 WITHHELD: Final = {
     "safetyLabs": {"OfferOralNsaid", "OfferTopicalNsaid"},
@@ -57,11 +66,13 @@ def losing(world: World, chart: Chart, choice: int) -> tuple[str, str, Any, Any]
 def an_input_that_is_lost_denies_nothing(world: World, chart: Chart, choice: int) -> None:
     """[C.1 Absent vs empty] What asks whether something is on record is never answered no by losing an input.
 
-    Only with the ankle in question held fixed: the reasons and findings that are lost may be what named it. And the
+    Only with the ankle in question held fixed: the reasons and findings that are lost may be what named it. Beside
+    what `DENIED_BY_THE_TABLES` names, where the specification says two things and the logic follows the tables. The
     gate and the emergency are never opened by it.
     """
-    _key, _side, before, after = losing(world, chart, choice)
-    denied = {name: before[name] for name in known(world) if after[name] is False and before[name] is not False}
+    key, _side, before, after = losing(world, chart, choice)
+    claimed = set(known(world)) - DENIED_BY_THE_TABLES.get(key, set())
+    denied = {name: before[name] for name in claimed if after[name] is False and before[name] is not False}
     assert denied == {}
     assert before["GateView"] or not after["GateView"]
     assert before["RedFlag"] or not after["RedFlag"]
@@ -74,7 +85,10 @@ def an_input_that_is_lost_offers_nothing(world: World, chart: Chart, choice: int
     the findings, and with them the sport, cannot be had.
     """
     key, _side, before, after = losing(world, chart, choice)
-    assert {name for name in WITHHELD.get(key, ()) if after[name]} == set()
+    for action in recommendations(world.package).values():
+        if after[rule_of(action)]:
+            sent = {name for name in offers(world.package, action) if after[name]}
+            assert sent & WITHHELD.get(key, set()) == set()
     new = {name for name in closed(world) if name.startswith("Offer") and after[name] and not before[name]}
     assert new <= ({"OfferHeelLift"} if key == "findings" else set())
 
@@ -126,13 +140,14 @@ def an_item_that_was_not_asked_turns_no_unknown_into_an_answer(world: World, cha
     """[A Unknown, C.1 Three values] Without an item, what is built on it stays as it was or becomes unknown.
 
     True of every definition made of and, or and not. Not of items that are dates: another date stands in for them or
-    moves a window [D.2, C.5]. Not of where it hurts: a specific reason stands in for it [C.5 PosteriorPain]. And not of
-    single records: when the latest is gone, the one before it counts [C.1 Which record wins].
+    moves a window [D.2, C.5]. Not of where it hurts: a specific reason stands in for it [C.5 PosteriorPain]. Not of an
+    imaging finding: when none is found where it could be, there is none [C.4 ImagingFinding]. And not of single
+    records: when the latest is gone, the one before it counts [C.1 Which record wins].
     """
     rests, side = kleene(world), ("right", "left")[choice % 2]
     before = evaluate(world.package, chart, EvaluationSide=side)
     for code in sorted({code for one in chart.resources for at, code in codes_in(one.get("code")) if at == FINDINGS}):
-        if code.endswith("-date") or code == "pain-location":
+        if code.endswith("-date") or code in {"pain-location", "imaging-finding"}:
             continue
         left = chart.with_resources(
             one
