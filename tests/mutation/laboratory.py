@@ -12,6 +12,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from operators import Mutant, at, mutants
 
+import cases_orders
 import charts
 import test_logic as tests
 from ankle_cds import artifacts, elm
@@ -32,7 +33,7 @@ _FEATURE: Final = "http://hl7.org/fhir/uv/cpg/StructureDefinition/cpg-featureExp
 class Run(NamedTuple):
     """One case with its resources, ready to be evaluated."""
 
-    case: charts.Case
+    case: charts.Case | cases_orders.OrderCase
     resources: list[charts.Resource]
 
 
@@ -44,9 +45,9 @@ class Mutated(NamedTuple):
     key: str
 
 
-def ready(case: charts.Case) -> Run:
+def ready(case: charts.Case | cases_orders.OrderCase) -> Run:
     """Complete the facts of a case to a chart, as the tests do."""
-    chart = tests.flattened(case.facts)
+    chart = [*tests.flattened(case.facts), *getattr(case, "drafts", ())]
     kinds = {resource["resourceType"] for resource in chart}
     chart += [] if "Patient" in kinds else [charts.patient()]
     chart += [] if "Encounter" in kinds else [charts.encounter()]
@@ -56,13 +57,19 @@ def ready(case: charts.Case) -> Run:
 
 def opened(program: elm.Program, run: Run) -> elm.Evaluation:
     """Open the evaluation of a case."""
-    return program.evaluate(run.resources, now=charts.NOW, parameters={"EncounterId": "e1", **run.case.parameters})
+    drafts = [f"{draft['resourceType']}/{draft['id']}" for draft in getattr(run.case, "drafts", ())]
+    given = {"EncounterId": "e1", "DraftOrderIds": drafts, **run.case.parameters}
+    return program.evaluate(run.resources, now=charts.NOW, parameters=given)
 
 
 def holds(ev: elm.Evaluation, run: Run, known: set[str]) -> bool:
     """Tell whether a case still gets what the specification says; `known` are the recommendations of the package."""
     case = run.case
     try:
+        if isinstance(case, cases_orders.OrderCase):
+            return {check for check in cases_orders.CHECKS if ev[f"{check}Applies"]} == case.fires and all(
+                ev[name] == value for name, value in case.also.items()
+            )
         return (
             {name for name in known if ev[f"{name}Applies"]} == case.applies & known
             and [phase for phase in tests.PHASES if ev[phase]] == [case.phase]
@@ -80,7 +87,7 @@ class Laboratory:
         self.program = package.program
         self.known = set(tests.recommendations(package))
         self.linker = self.program._linker  # noqa: SLF001 - one unit is compiled anew in the linked program
-        self.runs = [ready(case) for case in tests.ALL_CASES]
+        self.runs = [ready(case) for case in (*tests.ALL_CASES, *cases_orders.ORDER_CASES)]
         self.evaluations: list[elm.Evaluation] = []
         self.reads: dict[int, list[int]] = {unit.index: [] for unit in self.program.units}
         self.likely: dict[int, list[int]] = {}
