@@ -23,7 +23,10 @@ REMOVE = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/action-ty
 
 @dataclass
 class OrderPackage(FakePackage):
-    """The package as the service sees it: with the inputs of every hook."""
+    """The package as the service sees it: with the inputs of every hook, and nothing for a site to set."""
+
+    parameters: tuple[Any, ...] = ()
+    constraints: tuple[Any, ...] = ()
 
     inputs: tuple[StubInput, ...] = field(
         default=(

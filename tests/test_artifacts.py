@@ -153,8 +153,8 @@ class TestTheRealContent:
     def test_a_hook_asks_only_for_what_its_recommendations_read(self, package: artifacts.Package) -> None:
         by_key = {item.key: item for item in package.inputs}
         assert by_key["encounter"].hooks == ("encounter-start",)
-        assert by_key["encounters"].hooks == ("patient-view",)
-        assert by_key["findings"].hooks == ("encounter-start", "patient-view")
+        assert by_key["encounters"].hooks == ("patient-view", "order-select", "order-sign")
+        assert by_key["reports"].hooks == ("encounter-start", "patient-view")
         assert by_key["safetyLabs"].pattern.count("http://loinc.org|") == 14
 
     def test_no_template_is_too_long_for_a_url(self, package: artifacts.Package) -> None:
@@ -255,7 +255,11 @@ class TestAPackage:
         drafts = [fhir.read_json_file(path) for path in artifacts.write(toy, tmp_path / "draft")]
         released = [fhir.read_json_file(path) for path in artifacts.write(toy, tmp_path / "release", release=True)]
         assert {resource["status"] for resource in released} == {"active"}
-        assert [{**resource, "status": "draft"} for resource in released] == drafts
+        parts = [part for resource in released for part in resource.get("contained", ()) if "status" in part]
+        assert {part["status"] for part in parts} == {"active"}
+        for part in [*released, *parts]:
+            part["status"] = "draft"
+        assert released == drafts
 
     def test_an_artifact_does_not_outlive_its_removal(self, toy: artifacts.Package, tmp_path: Path) -> None:
         out = tmp_path / "out"

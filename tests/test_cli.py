@@ -28,8 +28,13 @@ def test_explain_says_which_recommendations_apply_and_the_records_behind_them(
         "PaiUrgentWorkup": False,
         "PaiRecordAssessment": False,
         "PaiOrderLateralRadiograph": True,
+        "PaiOrderAdvancedImaging": False,
         "PaiMatchImagingToExam": False,
+        "PaiConsiderInjection": False,
         "PaiStartConservativeCare": True,
+        "PaiReferForSurgery": False,
+        "PaiReassessOutcome": False,
+        "PaiPostoperativeRecovery": False,
     }
     assert "Observation/ellison-forced-plantarflexion-test" in json.dumps(found["recommendations"])
 
@@ -47,7 +52,8 @@ def test_a_site_parameter_changes_the_explanation(tmp_path: Path, capsys: pytest
     config = tmp_path / "site.yaml"
     config.write_text("parameters:\n  AdultAge: 25\n", "utf-8")
     assert cli.main(["explain", str(DANCER), *CLOCK, "--config", str(config), "--json"]) == 0
-    care = json.loads(capsys.readouterr().out)["recommendations"][-1]
+    found = json.loads(capsys.readouterr().out)["recommendations"]
+    (care,) = [entry for entry in found if entry["id"] == "PaiStartConservativeCare"]
     offered = {offer["expression"]: offer["value"] for offer in care["offers"]}
     assert offered["OfferOralNsaid"] is False
 

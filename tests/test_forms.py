@@ -970,7 +970,7 @@ DERIVED = {
     "type": (
         "PaiFollowUp",
         "        text: Pain now, 0 to 10\n        type: integer",
-        "        text: P\n        type: date",
+        "        text: Pain now, 0 to 10\n        type: date",
         "Type date",
     ),
     "element": (

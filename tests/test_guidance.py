@@ -320,7 +320,7 @@ def test_every_request_group_of_the_embedded_guideline_is_valid_r4(embedded: Any
 def test_the_explanation_of_a_real_chart_names_the_facts_and_stays_readable(embedded: Any) -> None:
     result = opened(embedded, charts.reason("right"), *charts.pattern())
     explanation = explain(result, embedded)
-    assert len(explanation["recommendations"]) == 6
+    assert len(explanation["recommendations"]) == 11
     drawn = io.StringIO()
     render(explanation, Console(file=drawn, width=140, color_system=None))
     text = drawn.getvalue()

@@ -1061,14 +1061,24 @@ def test_case(package: artifacts.Package, case: Case) -> None:
     assert {name: evaluation[name] for name in case.also} == case.also
 
 
+def worded(package: artifacts.Package) -> list[tuple[str, str, str]]:
+    """For every card: the definitions that say whether it applies, its title and its detail."""
+    found = []
+    for one in package.of_type("PlanDefinition"):
+        for top in one["action"] if one["id"] in recommendations(package) else ():
+            named = {value["path"]: value["expression"]["expression"] for value in top["dynamicValue"]}
+            found.append((top["condition"][0]["expression"]["expression"], named["title"], named["description"]))
+    return found
+
+
 @pytest.mark.parametrize("case", ALL_CASES, ids=[case.id for case in ALL_CASES])
 def test_words(package: artifacts.Package, case: Case) -> None:
     """Every card that applies has a summary and a detail within the limits, and never a forbidden word."""
     evaluation = evaluate(package, case.facts, reasons=case.reasons, **case.parameters)
-    for name in recommendations(package):
-        title, detail = evaluation[f"{name}Title"], evaluation[f"{name}Detail"]
+    for applies, title_of, detail_of in worded(package):
+        title, detail = evaluation[title_of], evaluation[detail_of]
         assert len(title) <= 139
-        if not evaluation[f"{name}Applies"]:
+        if not evaluation[applies]:
             continue
         assert len(detail) <= 2000, len(detail)
         assert "**About this advice**" in detail

@@ -40,6 +40,21 @@ def test_the_checks_fire_as_the_specification_says(package: artifacts.Package, c
 
 
 @pytest.mark.parametrize("case", ORDER_CASES, ids=[case.id for case in ORDER_CASES])
+def test_the_words_of_a_check_fit_and_claim_nothing(package: artifacts.Package, case: OrderCase) -> None:
+    evaluation = evaluate(package, case)
+    for check in case.fires:
+        plan = check.removesuffix("Critical").removesuffix("Warning")
+        detail = evaluation[f"{check}Detail"]
+        assert len(evaluation[f"{plan}Title"]) <= 139
+        assert len(detail) <= 2000, len(detail)
+        assert detail.startswith(("Critical:", "Warning:"))
+        assert "**Recorded**\n\n- " in detail
+        assert evaluation[f"{plan}Recorded"].startswith("**Also recorded**\n\n- ")
+        for word in ("excluded", "ruled out", "no red flags", "diagnosed with", "not allergic", "safe ", "clear"):
+            assert word not in detail.lower()
+
+
+@pytest.mark.parametrize("case", ORDER_CASES, ids=[case.id for case in ORDER_CASES])
 def test_a_check_has_one_level(package: artifacts.Package, case: OrderCase) -> None:
     evaluation = evaluate(package, case)
     for check in ("PaiNsaidOrderCheck", "PaiInjectionOrderCheck"):

@@ -153,14 +153,16 @@ def test_every_chart_is_an_example_of_the_guide(out: Path, tgz: dict[str, bytes]
     examples = {one["reference"]["reference"] for one in listed if one.get("exampleBoolean") is not False}
     held = [json.loads(data) for name, data in tgz.items() if re.fullmatch(r"package/example/[A-Z].*\.json", name)]
     assert examples == {f"{one['resourceType']}/{one['id']}" for one in held}
-    assert len(examples) == len(stories.read_all())
+    assert len(examples) == len({one.folder.parent if one.is_visit else one.folder for one in stories.read_all()})
 
 
 def test_every_story_is_a_test_in_the_package(out: Path, tgz: dict[str, bytes]) -> None:
     for story in stories.read_all():
-        for name in ("story.md", "chart.json", "request.json", "expected.json"):
-            path = f"tests/cdshooks/{story.condition}/{story.id}/{name}"
+        folder = f"tests/cdshooks/{story.condition}/{story.id}"
+        for name in ("story.md", "request.json", "expected.json"):
+            path = f"{folder}/{name}"
             assert tgz[f"package/{path}"] == (out / path).read_bytes() == (story.folder / name).read_bytes()
+        assert json.loads(tgz[f"package/{folder}/chart.json"]) == json.loads(json.dumps(story.chart(), default=float))
         for card in story.expect:
             path = f"package/tests/plandefinition/{card.recommendation}/{story.id}/expected.json"
             cards = json.loads(tgz[path])["cards"]

@@ -64,8 +64,8 @@ class Text(NamedTuple):
 
 
 def spanish_of(element: dict[str, Any] | None) -> str | None:
-    """Read the translation extension of a primitive as a form renderer would."""
-    for extension in (element or {}).get("extension", []):
+    """Read the translation extension of a primitive as a form renderer would; a repeated element has none here."""
+    for extension in element.get("extension", []) if isinstance(element, dict) else []:
         parts = {part["url"]: part for part in extension.get("extension", [])}
         if extension["url"] == EXTENSION and parts["lang"]["valueCode"] == "es":
             return str(parts["content"]["valueString"])
@@ -89,8 +89,8 @@ def readable(package: Package) -> Iterator[Text]:
         yield Text(form["title"], spanish_of(form.get("_title")), form["id"])
         for item in walk(form, "item"):
             yield from of_item(item, f"{form['id']} {item['linkId']}")
-    for url in answer_sets(package):
-        yield from of_answers(package.get(url))
+    for value_set in answer_sets(package):
+        yield from of_answers(value_set)
     for system in package.of_type("CodeSystem"):
         if system["id"] in CLINICAL:
             yield from (Text(one["display"], designated(one), system["id"]) for one in system["concept"])
@@ -108,9 +108,15 @@ def of_item(item: dict[str, Any], where: str) -> Iterator[Text]:
         yield Text(coding["display"], spanish_of(coding.get("_display")), where)
 
 
-def answer_sets(package: Package) -> list[str]:
-    items = (item for form in package.of_type("Questionnaire") for item in walk(form, "item"))
-    return sorted({item["answerValueSet"] for item in items if "answerValueSet" in item})
+def answer_sets(package: Package) -> list[dict[str, Any]]:
+    """Give the value sets of the answers, each as the forms contain it, and as it is published."""
+    found = []
+    for form in package.of_type("Questionnaire"):
+        named = {item["answerValueSet"].removeprefix("#") for item in walk(form, "item") if "answerValueSet" in item}
+        contained = [part for part in form["contained"] if part["id"] in named]
+        assert len(contained) == len(named)
+        found += [*contained, *(package.get(part["url"]) for part in contained)]
+    return found
 
 
 def of_answers(value_set: dict[str, Any]) -> Iterator[Text]:

@@ -21,8 +21,8 @@ _FILES = ("story.md", "request.json", "expected.json")
 
 
 def examples(stories: Iterable[Story]) -> dict[str, tuple[Story, Resource]]:
-    """Give the chart of each story by its file name in the package."""
-    charts = ((story, story.chart()) for story in stories)
+    """Give each patient's record, with a story that is told of it, by its file name in the package."""
+    charts = ((story, story.record()) for story in stories)
     return {f"{chart['resourceType']}-{chart['id']}.json": (story, chart) for story, chart in charts}
 
 

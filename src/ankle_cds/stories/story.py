@@ -88,10 +88,14 @@ class Story:
         """Where the expected answer stands."""
         return self.folder / "expected.json"
 
+    def record(self) -> Resource:
+        """Read the patient's whole record, a collection Bundle; the visits of a journey have one."""
+        record: Resource = read_json_file((self.folder.parent if self.is_visit else self.folder) / "chart.json")
+        return record
+
     def chart(self) -> Resource:
-        """Read the patient's record, a collection Bundle, as it stood at the time of the story."""
-        chart: Resource = read_json_file((self.folder.parent if self.is_visit else self.folder) / "chart.json")
-        return as_of(chart, self.clock)
+        """Read the patient's record as it stood at the time of the story."""
+        return as_of(self.record(), self.clock)
 
     @property
     def drafts_file(self) -> Path:
