@@ -24,10 +24,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 # What a recommendation says; how it reads is the claim of the tests that compare the cards.
-_WORDS: Final = ("Detail", "Title", "Facts", "Recorded")
+_WORDS: Final = ("title", "description", "textEquivalent", "supportingInfo")
 # Named by the specification (part C.5) and read by the words alone.
 _ALSO_RULES: Final = ("RedFlagsFullyRecorded",)
 _FEATURE: Final = "http://hl7.org/fhir/uv/cpg/StructureDefinition/cpg-featureExpression"
+
+
+def every_action(node: charts.Resource) -> Iterator[charts.Resource]:
+    """Walk the actions of a plan, parents first."""
+    for action in node.get("action", ()):
+        yield action
+        yield from every_action(action)
 
 
 class Run(NamedTuple):
@@ -106,7 +113,13 @@ class Laboratory:
             for extension in profile.get("extension", [])
             if extension["url"] == _FEATURE
         }
-        words = {f"{name}{word}" for name in self.known for word in _WORDS}
+        words = {
+            value["expression"]["expression"]
+            for plan in package.of_type("PlanDefinition")
+            for action in every_action(plan)
+            for value in action.get("dynamicValue", ())
+            if value["path"] in _WORDS
+        }
         main = self.linker.libraries[self.program.unit("GateView").library]
         roots = [
             unit
