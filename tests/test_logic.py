@@ -12,6 +12,7 @@ import pytest
 
 from ankle_cds import artifacts
 from cases_drafts import DRAFT_CASES
+from cases_later import LATER_CASES
 from cases_medicines import MEDICINE_CASES
 from cases_mutants import MUTANT_CASES
 from cases_outcomes import OUTCOME_CASES
@@ -1047,6 +1048,7 @@ ALL_CASES = [
     *OUTCOME_CASES,
     *SAFETY_CASES,
     *READING_CASES,
+    *LATER_CASES,
 ]
 
 
