@@ -142,7 +142,7 @@ def ac_28_choices(built: Built) -> Iterator[Look]:
             if action.get("action"):
                 found = action.get("selectionBehavior")
                 removes = any("remove" in str(part.get("type")) for part in action["action"])
-                allowed = ("all",) if removes else _CHOICES
+                allowed = (*_CHOICES, "all") if removes else _CHOICES
                 ok = found in allowed if level(plan) == RECOMMENDATION else bool(found)
                 yield look(plan, f"{path}.selectionBehavior", ok, f"is {found}")
 
