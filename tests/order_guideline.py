@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from ankle_cds.artifacts.parameters import Parameter
 from ankle_cds.elm import EvaluationError
 from small_guideline import FakePackage, button, condition, dynamic, leads_to, plan, small_guideline, top
 from stub_service import StubInput
@@ -23,9 +24,9 @@ REMOVE = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/action-ty
 
 @dataclass
 class OrderPackage(FakePackage):
-    """The package as the service sees it: with the inputs of every hook, and nothing for a site to set."""
+    """The package as the service sees it: with the inputs of every hook, and one thing for a site to set."""
 
-    parameters: tuple[Any, ...] = ()
+    parameters: tuple[Any, ...] = (Parameter("MaxCardsOrder", "Integer", 1, "cards", "local policy", service=True),)
     constraints: tuple[Any, ...] = ()
 
     inputs: tuple[StubInput, ...] = field(

