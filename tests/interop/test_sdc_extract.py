@@ -58,7 +58,7 @@ def everything(form: forms.Form, response: dict[str, Any]) -> dict[str, Any]:
                 options = form.questions[question.children[0]].options
                 given += [{"linkId": link, "item": level(question.children, option)} for option in options]
             elif question.type == "choice":
-                keys = list(question.options)
+                keys: list[Any] = list(question.options)
                 keys = keys[:3] if question.repeats else [side] if question.required else keys[:1]
                 codes = [{"valueCoding": {"system": system, "code": code}} for system, code in keys]
                 given.append({"linkId": link, "answer": codes})
