@@ -51,14 +51,14 @@ def everything(form: forms.Form, response: dict[str, Any]) -> dict[str, Any]:
     """Return a response for both ankles that answers every question, with three options where several may be chosen."""
 
     def level(links: tuple[str, ...], side: tuple[str, str]) -> list[dict[str, Any]]:
-        given = []
+        given: list[dict[str, Any]] = []
         for link in links:
             question = form.questions[link]
             if question.type == "group":
                 options = form.questions[question.children[0]].options
                 given += [{"linkId": link, "item": level(question.children, option)} for option in options]
             elif question.type == "choice":
-                keys: list[Any] = list(question.options)
+                keys = list(question.options)
                 keys = keys[:3] if question.repeats else [side] if question.required else keys[:1]
                 codes = [{"valueCoding": {"system": system, "code": code}} for system, code in keys]
                 given.append({"linkId": link, "answer": codes})
