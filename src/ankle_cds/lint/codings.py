@@ -25,7 +25,7 @@ _RXNORM = "http://www.nlm.nih.gov/research/umls/rxnorm"
 _ICD = "http://hl7.org/fhir/sid/icd-10-cm"
 _TAG = re.compile(r" \([^()]+\)$")
 _PROCEDURE_NUMBER = re.compile(r"(?<![\d.#/-])\d{5}(?![\d-])")
-_LOCAL_PATH = re.compile(r"(?:/home/|/root/|/work/|/tmp/|[A-Z]:\\)")
+_LOCAL_PATH = re.compile(r"(?:/(?:home|root|work|tmp)/|[A-Z]:\\)")
 
 
 def _table(built: Built) -> list[tuple[int, dict[str, str]]]:
