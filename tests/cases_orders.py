@@ -111,6 +111,7 @@ def planned(ahead: int | None, **other: Any) -> Resource:
     return order(FINDINGS, EXCISION, ago=3, **{**when, **other})
 
 
+REFERS = {"reasonReference": [{"reference": "Condition/elsewhere"}]}
 OFF = {"NsaidSubRulesOff": []}
 SSRI = {"NsaidSubRulesOff": [], "SsriSnriRxNormCodes": ["36437"]}
 TRIPLE = {"NsaidSubRulesOff": [], "RaasAgentRxNormCodes": ["29046"], "DiureticRxNormCodes": ["5487"]}
@@ -648,6 +649,44 @@ INJECTIONS = [
         None,
         also={"SurgeryPlanned": None},
         parameters={"UnavailableInputs": ["serviceRequests"]},
+    ),
+    *[
+        steroid(
+            f"surgery planned for a problem: {name}",
+            [{**order(SCT, "427396001", ago=3, side=None), **other}],
+            None,
+            also={"SurgeryPlanned": expected},
+            parameters=given,
+        )
+        for name, other, given, expected in (
+            ("the problems not read", REFERS, {"UnavailableInputs": ["conditions"]}, None),
+            ("the problems read", REFERS, {}, False),
+            ("for no reason", {}, {"UnavailableInputs": ["conditions"]}, False),
+            ("on hold", {"status": "on-hold", **REFERS}, {"UnavailableInputs": ["conditions"]}, None),
+            ("revoked", {"status": "revoked", **REFERS}, {"UnavailableInputs": ["conditions"]}, False),
+            ("not to be done", {"doNotPerform": True, **REFERS}, {"UnavailableInputs": ["conditions"]}, False),
+            (
+                "no operation",
+                {"code": concept(SCT, "77477000"), **REFERS},
+                {"UnavailableInputs": ["conditions"]},
+                False,
+            ),
+        )
+    ],
+    steroid(
+        "surgery is drafted as if it were active already, and not planned",
+        [],
+        SURGERY,
+        drafts=[service(STEROID), service(EXCISION, id_="excision", status="active")],
+        also={"SurgeryPlanned": False},
+    ),
+    steroid(
+        "surgery for a problem that was not read is drafted, not planned",
+        [],
+        None,
+        drafts=[service(STEROID), service("427396001", id_="excision", system=SCT, side=None, **REFERS)],
+        also={"SurgeryPlanned": False},
+        parameters={"UnavailableInputs": ["conditions"]},
     ),
     steroid(
         "a warning defers steroid drafts alone",

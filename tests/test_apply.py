@@ -308,7 +308,28 @@ def test_facts_are_what_was_read_whatever_the_day() -> None:
     read = FakeTrace("Test", True, (), ("Observation/o1",))
     today = FakeTrace("CareApplies", True, (read, FakeTrace("EpisodeStart", elm.Date(2026, 11, 22))))
     tomorrow = FakeTrace("CareApplies", True, (read, FakeTrace("EpisodeStart", elm.Date(2026, 11, 23))))
-    assert facts(today) == facts(tomorrow) == [["Test", True, ["Observation/o1"]]]
+    assert facts(today) == facts(tomorrow) == [["Test", True]]
+
+
+def test_facts_do_not_follow_the_order_of_records_or_what_was_left_out() -> None:
+    met = ("Observation/o1", "Observation/o2")
+    one = FakeTrace("Sites", ["midline", "behind"], (), met)
+    other = FakeTrace("Sites", ["behind", "midline"], (), met)
+    left_out = (
+        FakeTrace("Diagnosis", False, (), ("Condition/unrelated",)),
+        FakeTrace("Plans", [], (), ("CarePlan/unrelated",)),
+        FakeTrace("Score", None, (), ("Observation/unrelated",)),
+        FakeTrace("Conditions", [elm.FhirResource("Condition", {}, "Condition/unrelated")], (), met),
+    )
+    assert facts(FakeTrace("CareApplies", True, (one,))) == facts(FakeTrace("CareApplies", True, (other, *left_out)))
+
+
+def test_of_a_sentence_the_days_are_facts_and_what_is_counted_to_today_is_not() -> None:
+    def told(line: str) -> list[Any]:
+        return facts(FakeTrace("CareApplies", True, (FakeTrace("PlanFact", line, (), ("CarePlan/c1",)),)))
+
+    assert told("Care: 14 weeks, since 2025-12-02") == told("Care: 15 weeks, since 2025-12-02")
+    assert told("Care: 14 weeks, since 2025-12-02") != told("Care: 14 weeks, since 2025-12-03")
 
 
 def test_the_small_guideline_passes_the_check() -> None:

@@ -20,6 +20,7 @@ from cases_reading import READING_CASES
 from cases_records import RECORD_CASES
 from cases_review import REVIEW_CASES
 from cases_safety import SAFETY_CASES
+from cases_unread import UNREAD_CASES
 from charts import (
     ANSWER,
     CT,
@@ -1049,6 +1050,7 @@ ALL_CASES = [
     *SAFETY_CASES,
     *READING_CASES,
     *LATER_CASES,
+    *UNREAD_CASES,
 ]
 
 

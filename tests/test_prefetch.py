@@ -139,6 +139,39 @@ def test_the_same_resource_under_two_keys_counts_once() -> None:
     assert [each["id"] for each in gather(document).resources if each["resourceType"] == "Observation"] == ["o1", "o2"]
 
 
+EARLIER, LATER = ({"meta": {"lastUpdated": f"2026-03-1{n}T09:00:00-07:00"}} for n in (0, 1))
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "kept", "expected"),
+    [
+        ({}, {"text": {"status": "empty"}, "meta": {"versionId": "2"}}, ["final"], "available"),
+        ({"status": "amended"}, {}, ["amended", "final"], "partial"),
+        ({**EARLIER}, {"status": "amended", **EARLIER}, ["final", "amended"], "partial"),
+        ({**EARLIER}, {"status": "amended"}, ["final", "amended"], "partial"),
+        ({**EARLIER}, {"status": "amended", "meta": {"lastUpdated": "yesterday"}}, ["final", "amended"], "partial"),
+        ({**EARLIER}, {"status": "amended", "meta": {"lastUpdated": "2026-03-12"}}, ["final", "amended"], "partial"),
+        ({**EARLIER}, {"status": "amended", **LATER}, ["amended"], "available"),
+        ({**LATER}, {"status": "amended", **EARLIER}, ["final"], "available"),
+    ],
+    ids=[
+        *("same content", "nobody says when", "written at one time", "only one says when"),
+        *("a word for a moment", "a day for a moment", "second is later", "first is later"),
+    ],
+)
+def test_of_two_contents_of_one_id_none_is_dropped_unless_the_other_is_later(
+    first: dict[str, Any], second: dict[str, Any], kept: list[str], expected: str
+) -> None:
+    """[C.1] A red flag in one of them must not be lost, and what both do not say is not known to be absent."""
+    document = hook_request()
+    final = {**O1, "status": "final"}
+    document["prefetch"] |= {"findings": bundle({**final, **first}), "scores": bundle({**final, **second})}
+    data = gather(document)
+    assert [each["status"] for each in data.resources if each["resourceType"] == "Observation"] == kept
+    assert {data.states[key].value for key in ("findings", "scores")} == {expected}
+    assert {"findings", "scores"} & data.unavailable == (set() if expected == "available" else {"findings", "scores"})
+
+
 def test_included_resources_resolve_references_but_are_no_results() -> None:
     included = [{"resource": each, "search": {"mode": "include"}} for each in ({"resourceType": "Medication"}, O2)]
     document = hook_request()

@@ -6,16 +6,19 @@ that is more than one word is withheld, so that a reason never carries a note or
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from ankle_cds import elm
+from ankle_cds.fhir import canonical_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 WITHHELD = {"withheld": True}
+_DAY = re.compile(r"\b\d{4}-\d{2}-\d{2}\b")
 _DEPTH = 5  # the condition, its rule, the parts of the rule, their features, what those read: what a reader can follow
 
 
@@ -108,13 +111,34 @@ def walk(*traces: elm.Trace) -> Iterator[elm.Trace]:
 
 
 def facts(*traces: elm.Trace) -> list[list[Any]]:
-    """List what was read from the record: name, value and resources of each definition that met any, by name.
+    """List what was found in the record: name and value of each definition that met any of it, in a settled order.
 
-    Two evaluations on the same record give the same list on any day; anything computed from the clock alone has no
-    resources and is not in it.
+    Two evaluations on the same record give the same list on any day, in whatever order its entries came and whatever
+    else the record holds: what is computed from the clock alone met no record and is not in it, lists are sorted, and
+    a definition that found nothing, or that only gathers records for others to read, is not named. Of words only the
+    days count: what else a sentence says is the value of another definition, or is counted to today.
     """
-    found = [[part.name, plain(part.value), sorted(set(part.resources))] for part in walk(*traces) if part.resources]
-    return sorted(found, key=lambda fact: str(fact[0]))
+    found = [
+        [part.name, _settled(part.value)]
+        for part in walk(*traces)
+        if part.resources and part.value is not None and part.value is not False and not _gathers(part.value)
+    ]
+    return sorted(found, key=canonical_json)
+
+
+def _gathers(value: Any) -> bool:
+    """Tell whether a value is empty or made of whole records: those are candidates, of which later parts choose."""
+    return isinstance(value, elm.FhirResource) or (isinstance(value, list) and all(_gathers(item) for item in value))
+
+
+def _settled(value: Any) -> Any:
+    if isinstance(value, str) and len(value.split()) > 1:
+        return sorted(_DAY.findall(value))
+    if isinstance(value, list):
+        return sorted((_settled(item) for item in value), key=canonical_json)
+    if isinstance(value, dict):
+        return {name: _settled(part) for name, part in value.items()}
+    return plain(value)
 
 
 def plain(value: Any) -> Any:

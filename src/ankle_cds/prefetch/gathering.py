@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import re
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ankle_cds.errors import RequestError, RequestFault
-from ankle_cds.fhir import Resource, reference
+from ankle_cds.fhir import Resource, canonical_json, reference
 from ankle_cds.prefetch.drafts import KEY, Drafts, read_drafts
 from ankle_cds.prefetch.reading import KNOWN, SPECIFICATION, Reading, State, Wanted, conflict
 
@@ -163,7 +164,7 @@ def _combine(readings: Sequence[Reading], fetched: tuple[str, ...], drafts: Draf
     judged = frozenset(drafts.judged if drafts else ())
     states: dict[str, State] = {}
     missing: list[str] = []
-    found: dict[str, tuple[Resource, str]] = {}
+    found: dict[str, list[tuple[Resource, str]]] = {}
     types = frozenset[str]().union(*(reading.wanted.types for reading in readings))
     for reading in readings:
         key = reading.wanted.key
@@ -173,10 +174,16 @@ def _combine(readings: Sequence[Reading], fetched: tuple[str, ...], drafts: Draf
         for resource in (*reading.resources, *reading.resolvable(types)):
             # The same resource under two keys counts once; without an id it cannot be told apart.
             name = reference(resource) or f"#{len(found)}"
-            if name not in found and name not in judged:
-                found[name] = (resource, key)
+            if name not in judged:
+                found.setdefault(name, []).append((resource, key))
+    pairs: list[tuple[Resource, str]] = []
+    for same_id in found.values():
+        versions = same_id if len(same_id) == 1 else _versions(same_id)
+        pairs += versions
+        if len(versions) > 1:
+            states |= {key: State.PARTIAL for _, key in versions if states[key] in KNOWN}
     unavailable = {key for key, state in states.items() if state not in KNOWN}
-    pairs = [*found.values(), *((draft, KEY) for draft in (drafts.resources if drafts else ()))]
+    pairs += [(draft, KEY) for draft in (drafts.resources if drafts else ())]
     return PatientData(
         resources=tuple(resource for resource, _ in pairs),
         keys=tuple(key for _, key in pairs),
@@ -186,6 +193,35 @@ def _combine(readings: Sequence[Reading], fetched: tuple[str, ...], drafts: Draf
         fetched=fetched,
         drafts=drafts,
     )
+
+
+def _versions(pairs: list[tuple[Resource, str]]) -> list[tuple[Resource, str]]:
+    """Give of one id what may stand: one content once, the later version of two that say when they were written.
+
+    Two contents of which nobody says which is the later are both kept: the first of them could deny what the other
+    reports, so neither is dropped, and what is not found in them proves nothing.
+    """
+    different = {_content(resource): (resource, key) for resource, key in reversed(pairs)}
+    versions = list(reversed(different.values()))
+    moments = {_written(resource): (resource, key) for resource, key in versions}
+    known = [moment for moment in moments if moment is not None]
+    return [moments[max(known)]] if len(known) == len(versions) else versions
+
+
+def _content(resource: Resource) -> bytes:
+    """Give a resource without what servers add on the way: who stored it, when, and how it reads as text."""
+    return canonical_json({name: part for name, part in resource.items() if name not in {"meta", "text"}})
+
+
+def _written(resource: Resource) -> datetime | None:
+    """Give the moment of `meta.lastUpdated`, when it is an instant with its offset."""
+    meta = resource.get("meta")
+    moment = meta.get("lastUpdated") if isinstance(meta, dict) else None
+    try:
+        read = datetime.fromisoformat(moment) if isinstance(moment, str) else None
+    except ValueError:
+        return None
+    return read if read is not None and read.tzinfo is not None else None
 
 
 def _wanted(package: Package, request: Request) -> list[Wanted]:
