@@ -741,9 +741,19 @@ def test_every_activity_is_offered_somewhere(package: Package) -> None:
     assert {item["id"] for item in package.of_type("ActivityDefinition")} == offered
 
 
+# The activity that asks for a form, and the form.
+FORM_TASKS = {
+    "PaiCollectHistory": "PaiHistory",
+    "PaiCollectExam": "PaiExam",
+    "PaiCollectImagingAndInjectionFindings": "PaiImagingAndInjectionFindings",
+    "PaiCollectFollowUp": "PaiFollowUp",
+}
+
+
 def test_forms_are_sent_as_tasks(package: Package) -> None:
-    for name, form in (("PaiCollectHistory", "PaiHistory"), ("PaiCollectExam", "PaiExam")):
+    for name, form in FORM_TASKS.items():
         item = package.get(f"{BASE}/ActivityDefinition/{name}")
+        assert item["priority"] == "routine"
         canonical = extension(item, f"{CPG}cpg-collectWith")
         assert canonical == f"{BASE}/Questionnaire/{form}"
         assert package.get(canonical)["resourceType"] == "Questionnaire"

@@ -8,7 +8,9 @@ from uuid import NAMESPACE_URL
 import pytest
 
 from ankle_cds import artifacts, cards, guidance, hooks, prefetch
+from ankle_cds.prefetch.drafts import Drafts
 from cases_drafts import BLOOD_THINNER, FRACTURE, IMPINGEMENT
+from cases_orders import NAPROXEN, drug
 from charts import NOW, Resource, encounter, item, mri, patient, pattern, reason, xray
 from test_logic import flattened
 
@@ -22,23 +24,34 @@ def package() -> artifacts.Package:
     return artifacts.load_all()["posterior-ankle-impingement"]
 
 
-def drafts(package: artifacts.Package, facts: list[Any], **given: Any) -> dict[str, Resource]:
-    """The drafts of all cards by their label, as a practitioner gets them."""
-    found = flattened(facts)
+def drafts(
+    package: artifacts.Package, facts: list[Any], signed: tuple[Resource, ...] = (), **given: Any
+) -> dict[str, Resource]:
+    """The drafts of all cards by their label, as a practitioner gets them: at a visit, or who signs these orders."""
+    found = [*flattened(facts), *signed]
     found += [encounter(), reason()]
     found += [] if any(one["resourceType"] == "Patient" for one in found) else [patient()]
+    hook = "order-sign" if signed else "encounter-start"
+    context = {"userId": "Practitioner/u1", "patientId": "p1", "encounterId": "e1"}
+    ordered = {"resourceType": "Bundle", "entry": [{"resource": one} for one in signed]}
     request = hooks.read_request(
         {
-            "hook": "encounter-start",
+            "hook": hook,
             "hookInstance": "d1577c69-dfbe-44ad-ba6d-3e05e953b2ea",
-            "context": {"userId": "Practitioner/u1", "patientId": "p1", "encounterId": "e1"},
+            "context": context | ({"draftOrders": ordered} if signed else {}),
             "prefetch": {},
         },
-        ("encounter-start",),
+        (hook,),
         plain_http=True,
     )
     data = prefetch.PatientData(
-        resources=tuple(found), keys=("x",) * len(found), states={}, unavailable=frozenset(), missing=(), fetched=()
+        resources=tuple(found),
+        keys=("x",) * len(found),
+        states={},
+        unavailable=frozenset(),
+        missing=(),
+        fetched=(),
+        drafts=Drafts(signed),
     )
     decided = guidance.Settings(cards=cards.CardSettings(uuid_namespace=NAMESPACE_URL), parameters=given)
     given_cards = guidance.respond(package, request, data, decided, NOW).cards
@@ -47,6 +60,7 @@ def drafts(package: artifacts.Package, facts: list[Any], **given: Any) -> dict[s
         for card in given_cards
         for suggestion in card.get("suggestions", ())
         for action in suggestion["actions"]
+        if action["type"] == "create"
     }
 
 
@@ -175,6 +189,35 @@ def test_a_site_may_have_the_diagnosis_written_in_snomed_ct_too(package: artifac
         "posterior-ankle-impingement",
         "240021001",
     ]
+
+
+def test_where_mri_cannot_be_done_an_ultrasound_is_drafted(package: artifacts.Package) -> None:
+    found = drafts(
+        package,
+        [
+            *({**one, "id": f"o{place}"} for place, one in enumerate(pattern())),
+            {**xray(), "id": "xray"},
+            flag("diagnosis-uncertain"),
+            flag("mri-contraindicated", side=None),
+        ],
+    )
+    draft = found["Order ankle ultrasound"]
+    facts = ["DiagnosticReport/xray", *(f"Observation/o{place}" for place in range(4))]
+    assert essence(draft) == ("ServiceRequest", "241505005", "routine", IMAGING, facts)
+    assert [coding["code"] for coding in draft["bodySite"][0]["coding"]] == ["344001", "24028007"]
+    assert not [label for label in found if "MRI" in label or "CT" in label]
+
+
+def test_an_analgesic_in_place_of_an_nsaid_names_a_class_and_its_reason_and_no_drug(package: artifacts.Package) -> None:
+    name, signed = "Replace with a non-NSAID analgesic", (drug(NAPROXEN),)
+    plain = drafts(package, [BLOOD_THINNER], signed)[name]
+    assert essence(plain)[:4] == ("MedicationRequest", "non-nsaid-analgesic", "routine", None)
+    assert plain["medicationCodeableConcept"]["text"] == "Non-NSAID analgesic, clinician selects agent"
+    assert [coding["code"] for coding in plain["reasonCode"][0]["coding"]] == ["posterior-ankle-pain"]
+    assert "dosageInstruction" not in plain
+    known = drafts(package, [BLOOD_THINNER, {**IMPINGEMENT, "id": "known"}], signed)[name]
+    assert [one["reference"] for one in known["reasonReference"]] == ["Condition/known"]
+    assert "reasonCode" not in known
 
 
 @pytest.mark.parametrize("name", ["NSAID, clinician selects agent", "Topical NSAID, clinician selects product"])

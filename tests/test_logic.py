@@ -12,6 +12,7 @@ import pytest
 
 from ankle_cds import artifacts
 from cases_drafts import DRAFT_CASES
+from cases_last import LAST_CASES
 from cases_later import LATER_CASES
 from cases_medicines import MEDICINE_CASES
 from cases_mutants import MUTANT_CASES
@@ -1051,6 +1052,7 @@ ALL_CASES = [
     *READING_CASES,
     *LATER_CASES,
     *UNREAD_CASES,
+    *LAST_CASES,
 ]
 
 

@@ -7,8 +7,11 @@ from typing import Any
 import pytest
 
 from ankle_cds import artifacts
+from cases_last import LAST_ORDER_CASES
 from cases_orders import CHECKS, ORDER_CASES, OrderCase
 from charts import NOW, encounter, patient, reason
+
+ALL_ORDER_CASES = [*ORDER_CASES, *LAST_ORDER_CASES]
 
 
 @pytest.fixture(scope="module")
@@ -32,14 +35,14 @@ def evaluate(package: artifacts.Package, case: OrderCase) -> Any:
     return package.program.evaluate(chart, now=NOW, parameters=given)
 
 
-@pytest.mark.parametrize("case", ORDER_CASES, ids=[case.id for case in ORDER_CASES])
+@pytest.mark.parametrize("case", ALL_ORDER_CASES, ids=[case.id for case in ALL_ORDER_CASES])
 def test_the_checks_fire_as_the_specification_says(package: artifacts.Package, case: OrderCase) -> None:
     evaluation = evaluate(package, case)
     assert {check for check in CHECKS if evaluation[f"{check}Applies"]} == case.fires
     assert {name: evaluation[name] for name in case.also} == case.also
 
 
-@pytest.mark.parametrize("case", ORDER_CASES, ids=[case.id for case in ORDER_CASES])
+@pytest.mark.parametrize("case", ALL_ORDER_CASES, ids=[case.id for case in ALL_ORDER_CASES])
 def test_the_words_of_a_check_fit_and_claim_nothing(package: artifacts.Package, case: OrderCase) -> None:
     evaluation = evaluate(package, case)
     for check in case.fires:
@@ -54,7 +57,7 @@ def test_the_words_of_a_check_fit_and_claim_nothing(package: artifacts.Package, 
             assert word not in detail.lower()
 
 
-@pytest.mark.parametrize("case", ORDER_CASES, ids=[case.id for case in ORDER_CASES])
+@pytest.mark.parametrize("case", ALL_ORDER_CASES, ids=[case.id for case in ALL_ORDER_CASES])
 def test_a_check_has_one_level(package: artifacts.Package, case: OrderCase) -> None:
     evaluation = evaluate(package, case)
     for check in ("PaiNsaidOrderCheck", "PaiInjectionOrderCheck"):

@@ -1,4 +1,4 @@
-"""The laboratory: the published logic, the cases of `test_logic.py`, and one broken definition at a time."""
+"""The laboratory: the published logic, the cases of its tests, and one broken definition at a time."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from operators import Mutant, at, mutants
 import cases_orders
 import charts
 import test_logic as tests
+import test_order_cases
 from ankle_cds import artifacts, elm
 from ankle_cds.elm.compiler import Compiler
 from ankle_cds.elm.evaluation import UNSET
@@ -94,7 +95,7 @@ class Laboratory:
         self.program = package.program
         self.known = set(tests.recommendations(package))
         self.linker = self.program._linker  # noqa: SLF001 - one unit is compiled anew in the linked program
-        self.runs = [ready(case) for case in (*tests.ALL_CASES, *cases_orders.ORDER_CASES)]
+        self.runs = [ready(case) for case in (*tests.ALL_CASES, *test_order_cases.ALL_ORDER_CASES)]
         self.evaluations: list[elm.Evaluation] = []
         self.reads: dict[int, list[int]] = {unit.index: [] for unit in self.program.units}
         self.likely: dict[int, list[int]] = {}

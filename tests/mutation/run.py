@@ -4,11 +4,11 @@
     python tests/mutation --plans      plans, activities and value sets in place of the logic
     python tests/mutation --all        everything; what .ci/run calls
 
-A broken rule is killed when the recommendations, the phase or a named feature of some case of test_logic.py change or
-cannot be computed. The words of the cards are not broken here: their tests compare the cards themselves.
+A broken rule is killed when the recommendations, the phase or a named feature of some case of test_logic.py or
+test_order_cases.py change or cannot be computed. The words of the cards are not broken here: their tests compare the
+cards themselves.
 
-Exit status 1 when one survives that `equivalent.tsv` does not explain and `open.tsv` does not list as work still to do,
-or when an explanation there explains nothing.
+Exit status 1 when one survives that `equivalent.tsv` does not explain, or when an explanation there explains nothing.
 """
 
 from __future__ import annotations
@@ -37,19 +37,12 @@ def explained() -> dict[str, str]:
     return {f"{definition}\t{what}": reason for definition, what, reason in rows}
 
 
-def awaiting() -> set[str]:
-    """Give the keys of the mutants that no case notices yet: work that is open, and no claim that nothing changes."""
-    lines = (HERE / "open.tsv").read_text().splitlines()
-    return {line for line in lines if line and not line.startswith("#")}
-
-
 class Report:
     """What became of the mutants, by the part of the content that was broken."""
 
     def __init__(self) -> None:
         self.started = time.monotonic()
         self.reasons = explained()
-        self.open = awaiting()
         self.used: set[str] = set()
         self.tallies: dict[str, dict[str, int]] = {}
         self.survivors: list[str] = []
@@ -57,7 +50,7 @@ class Report:
     def take(self, part: str, key: str, killer: str | None, where: str) -> None:
         """Count one mutant; `killer` is the case that noticed it, "refused" when it could not be run at all."""
         tally = self.tallies.setdefault(
-            part, dict.fromkeys(("mutants", "killed", "refused", "equivalent", "open", "survived"), 0)
+            part, dict.fromkeys(("mutants", "killed", "refused", "equivalent", "survived"), 0)
         )
         tally["mutants"] += 1
         if killer == "refused":
@@ -67,8 +60,6 @@ class Report:
         elif key in self.reasons:
             tally["equivalent"] += 1
             self.used.add(key)
-        elif key in self.open:
-            tally["open"] += 1
         else:
             tally["survived"] += 1
             self.survivors.append(f"{key}\t{where}")
