@@ -14,7 +14,7 @@ from ankle_cds.errors import RequestFault
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
 COMMAND = re.compile(
-    r"(?:^|[`\s&/])ankle-cds ((?:demo|serve|explain|extract|parameters|build|validate|lint)(?:\\\n|[^`|&\n\\])*)"
+    r"(?:^|[`\s&/])ankle-cds ((?:demo|serve|explain|extract|parameters|build|diff|validate|lint)(?:\\\n|[^`|&\n\\])*)"
 )
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)?(?:#([^)]*))?\)")
 
@@ -30,6 +30,8 @@ def _complete(words: list[str]) -> list[str]:
     """A command named without its required arguments is still a command."""
     if words == ["explain"]:
         return [*words, "CHART.json"]
+    if words == ["diff"]:
+        return [*words, "OLD", "NEW"]
     if words[0] == "build" and "--out" not in words:
         return [*words, "--out", "DIR"]
     return [word.rstrip(",.;") for word in words]

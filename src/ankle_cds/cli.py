@@ -1,8 +1,8 @@
 """The command line: one door per user, exit codes that mean something.
 
 0  done
-1  a demonstration story answered differently from what is expected, a resource is not what its profile says, or the
-   command could not do its work
+1  a demonstration story answered differently from what is expected, a resource is not what its profile says, a version
+   went up less than its changes need, or the command could not do its work
 2  our content, the configuration or a file that was given is wrong; nothing was started or written
 3  another server did not do its part
 64 the command line itself is wrong
@@ -69,7 +69,13 @@ def parser() -> argparse.ArgumentParser:
     top = _Parser(prog="ankle-cds", description=_DESCRIPTION)
     top.add_argument("--version", action="version", version=f"ankle-cds {__version__}")
     commands = top.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
+    _run_commands(commands)
+    _package_commands(commands)
+    return top
 
+
+def _run_commands(commands: argparse._SubParsersAction[_Parser]) -> None:
+    """Describe the commands that run the guideline."""
     demo = commands.add_parser("demo", help="open an encounter for each example story and draw the cards")
     demo.add_argument("--story", action="append", default=[], metavar="NAME", help="only this story; may be repeated")
     demo.add_argument("--keep", action="store_true", help="leave the service running and print the curl line to try")
@@ -125,10 +131,21 @@ def parser() -> argparse.ArgumentParser:
     parameters.add_argument("--json", action="store_true", help="print plain JSON in place of the drawing")
     parameters.set_defaults(command=_parameters)
 
+
+def _package_commands(commands: argparse._SubParsersAction[_Parser]) -> None:
+    """Describe the commands that write, compare and check what is published."""
     build = commands.add_parser("build", help="write every FHIR resource, the package, Bundles and pages")
     build.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write to")
     build.add_argument("--release", action="store_true", help="status active in place of draft")
     build.set_defaults(command=_build)
+
+    diff = commands.add_parser(
+        "diff", help="compare two versions artifact by artifact, and say which version step the difference needs"
+    )
+    diff.add_argument("old", type=Path, metavar="OLD", help="the older version: a package.tgz or the folder of a build")
+    diff.add_argument("new", type=Path, metavar="NEW", help="the newer version, likewise")
+    diff.add_argument("--json", action="store_true", help="print plain JSON with every change in place of the drawing")
+    diff.set_defaults(command=_diff)
 
     validate = commands.add_parser(
         "validate", help="check resources against the profiles; without a file, check the content itself; write nothing"
@@ -143,7 +160,6 @@ def parser() -> argparse.ArgumentParser:
     lint = commands.add_parser("lint", help="measure the built package against the acceptance checklist, line by line")
     lint.add_argument("--json", action="store_true", help="print plain JSON with every finding in place of the tables")
     lint.set_defaults(command=_lint)
-    return top
 
 
 def _demo(options: argparse.Namespace) -> int:
@@ -239,6 +255,20 @@ def _build(options: argparse.Namespace) -> int:
             f"{len(written.files)} files in {options.out}"
         )
     return 0
+
+
+def _diff(options: argparse.Namespace) -> int:
+    from ankle_cds.publish import difference  # noqa: PLC0415  # as above
+
+    for path in (options.old, options.new):
+        if not path.exists():
+            raise _UsageError("There is nothing here; name a package.tgz or the folder of a build.", where=str(path))
+    found = difference.between(options.old, options.new)
+    if options.json:
+        sys.stdout.write(write_json(difference.as_json(found), indent=2).decode() + "\n")
+    else:
+        difference.draw(found, Console(highlight=False))
+    return 0 if found.enough else 1
 
 
 def _lint(options: argparse.Namespace) -> int:
