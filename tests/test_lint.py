@@ -91,6 +91,51 @@ def test_what_another_step_measures_is_neither_green_nor_red(tmp_path: Path) -> 
     assert result.proof == "run step one"
 
 
+REPORT = """<testsuites><testsuite>
+<testcase classname="tests.test_a" name="test_one[x]"/><testcase classname="tests.test_a" name="test_one[y]"/>
+<testcase classname="tests.test_a" name="test_one_more"><failure message="no"/></testcase>
+<testcase classname="tests.test_a" name="test_two"><skipped/></testcase>
+<testcase classname="tests.test_b" name="test_one"/>
+</testsuite></testsuites>"""
+
+
+@pytest.mark.parametrize(
+    ("proof", "step", "state", "figure"),
+    [
+        ("tests/test_a.py", "test_one", State.PASS, "2 of 2"),
+        ("tests/test_a.py", "test_one_more", State.FAIL, "0 of 1"),
+        ("tests/test_a.py", "test_two", State.FAIL, "0 of 1"),
+        ("tests/test_a.py", "", State.FAIL, "2 of 4"),
+        ("tests/test_b.py", "", State.PASS, "1 of 1"),
+        ("tests/test_c.py", "", State.ELSEWHERE, "-"),
+        ("run", "step one", State.PASS, "1 of 1"),
+        ("run", "step", State.ELSEWHERE, "-"),
+    ],
+)
+def test_what_another_step_has_shown_is_the_figure(
+    proof: str, step: str, state: State, figure: str, tmp_path: Path
+) -> None:
+    """Green when all of it ran and passed, red when any of it did not, and nothing when it did not run."""
+    (tmp_path / "tests").mkdir()
+    for name in ("run", "tests/test_a.py", "tests/test_b.py", "tests/test_c.py"):
+        (tmp_path / name).write_text("step one, test_one, test_one_more, test_two")
+    (tmp_path / "report.xml").write_text(REPORT)
+    (tmp_path / "steps").write_text("step one\n\nstep two\n")
+    reports = lint.read_reports([tmp_path / "report.xml", tmp_path / "steps"])
+    package = small(tmp_path / "p")
+    package.expected["elsewhere"] = [{"id": "AC-01", "name": "other", "what": "x", "proof": proof, "step": step}]
+    package.root = tmp_path
+    (result,) = (one for one in lint.run(package.built(), reports) if one.name == "other")
+    assert (result.state, result.figure) == (state, figure)
+
+
+def test_a_report_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "cut.xml").write_text(REPORT[:100])
+    for name in ("cut.xml", "gone.xml", "gone"):
+        with pytest.raises(ContentError, match=r"pytest --junitxml"):
+            lint.read_reports([tmp_path / name])
+
+
 @pytest.mark.parametrize("row", [{}, {"proof": "gone"}, {"proof": "run", "step": "step two"}])
 def test_a_step_that_does_not_exist_measures_nothing(row: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "run").write_text("step one\n")
@@ -109,7 +154,7 @@ def test_a_line_without_a_check_is_red(tmp_path: Path) -> None:
 
 def scored(seen: int, good: int, **row: Any) -> lint.Score:
     results = [Result("AC-01", "a", "", State.PASS, 10, 10), Result("AC-01", "b", "", State.FAIL, seen, good)]
-    results.append(Result("AC-01", "c", "", State.ELSEWHERE, proof="a step"))
+    results.append(Result("AC-01", "c", "", row.pop("other", State.ELSEWHERE), proof="a step"))
     feature = {"number": 1, "name": "x", "others": [0, 1, 2, 3], "goal": 3, "checks": ["a", "b"], **row}
     rules = [
         {"score": 0, "share": 0, "because": "less"},
@@ -133,6 +178,8 @@ def test_nothing_looked_at_scores_nothing() -> None:
 def test_a_part_measured_elsewhere_never_gives_the_best_score() -> None:
     assert scored(4, 4, elsewhere="c").score == 2
     assert scored(4, 3, elsewhere="c").score == 1
+    assert scored(4, 4, elsewhere="c", other=State.FAIL).score == 2
+    assert scored(4, 4, elsewhere="c", other=State.PASS).score == 3
 
 
 def test_a_goal_below_the_best_is_a_limit_with_its_reason() -> None:

@@ -159,6 +159,22 @@ def _package_commands(commands: argparse._SubParsersAction[_Parser]) -> None:
 
     lint = commands.add_parser("lint", help="measure the built package against the acceptance checklist, line by line")
     lint.add_argument("--json", action="store_true", help="print plain JSON with every finding in place of the tables")
+    lint.add_argument("--short", action="store_true", help="leave out the lines of the checklist that are green")
+    lint.add_argument(
+        "--report",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="what other steps have shown: a JUnit report (.xml), or a list of passed steps; may be given again",
+    )
+    lint.add_argument(
+        "--open",
+        action="append",
+        default=[],
+        metavar="CHECK",
+        help="a check that is known to be red: shown, but not in the exit status; may be given again",
+    )
     lint.set_defaults(command=_lint)
 
 
@@ -276,20 +292,21 @@ def _lint(options: argparse.Namespace) -> int:
 
     error, out = Console(stderr=True, highlight=False), Console(highlight=False)
     green, documents = True, []
+    reports = lint.read_reports(options.report)
     for package in artifacts.load_all().values():
         expected = lint.read_acceptance(package.folder)
         with error.status(f"Building {package.service_id}") as status:
             built = _read_again(package, expected.data)
             results = []
-            for result in lint.run(built):
+            for result in lint.run(built, reports):
                 results.append(result)
                 status.update(f"{result.line} {result.name} ({len(results)} done)")
         scores = list(lint.score(results, expected.data))
         if options.json:
             documents.append(lint.document(results, scores, expected.data, package.locate))
         else:
-            lint.draw(results, scores, expected.data, package.locate, out)
-        green = green and not any(result.state is lint.State.FAIL for result in results)
+            lint.draw(results, scores, expected.data, package.locate, out, short=options.short)
+        green = green and not any(one.state is lint.State.FAIL and one.name not in options.open for one in results)
     if options.json:
         sys.stdout.write(write_json(documents[0] if len(documents) == 1 else documents, indent=2).decode() + "\n")
     return 0 if green else CONTENT

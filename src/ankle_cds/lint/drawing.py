@@ -73,9 +73,12 @@ def draw(
     expected: Mapping[str, Any],
     locate: Callable[[str], str],
     console: Console,
+    *,
+    short: bool = False,
 ) -> None:
-    """Draw both tables and the sums."""
-    console.print(_checklist(results, expected, locate))
+    """Draw both tables and the sums; of the checklist, where it shall be `short`, only the lines that are not green."""
+    shown = [result for result in results if not short or result.state is not State.PASS]
+    console.print(_checklist(shown, expected, locate))
     console.print(_features(scores))
     total, bar = sum(one.score for one in scores), expected["bar"]
     goal = sum(one.goal for one in scores)

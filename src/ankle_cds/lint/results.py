@@ -7,6 +7,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from ankle_cds.lint.looking import checks
+from ankle_cds.lint.reports import Reports
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -74,22 +75,25 @@ def measure(check: Check, built: Built) -> Result:
     return Result(check.line, check.name, check.what, state, len(looks), good, findings)
 
 
-def run(built: Built) -> Iterator[Result]:
-    """Run every check, then tell what is measured elsewhere, then what nobody measures."""
+def run(built: Built, reports: Reports | None = None) -> Iterator[Result]:
+    """Run every check, then tell what is measured elsewhere, then what nobody measures.
+
+    What `reports` say of a proof is its figure: green when every run of it passed, red when one did not.
+    """
     measured = set()
     for check in checks():
         measured.add(check.line)
         yield measure(check, built)
     for row in built.expected["elsewhere"]:
         measured.add(row["id"])
-        yield _elsewhere(row, built)
+        yield _elsewhere(row, built, reports or Reports())
     for row in built.expected["lines"]:
         if row["id"] not in measured:
             nobody = (("", "no check and no other step measures this line"),)
             yield Result(row["id"], "not-measured", row["passes"], State.FAIL, findings=nobody)
 
 
-def _elsewhere(row: Mapping[str, str], built: Built) -> Result:
+def _elsewhere(row: Mapping[str, str], built: Built, reports: Reports) -> Result:
     """Tell which step measures it; red where none does, or where the step named is not in the checkout."""
     proof = " ".join(part for part in (row.get("proof"), row.get("step")) if part)
     problem = "" if proof else "measured nowhere yet"
@@ -97,9 +101,12 @@ def _elsewhere(row: Mapping[str, str], built: Built) -> Result:
         path = built.root / row["proof"]
         if not path.is_file() or row.get("step", "") not in path.read_text("utf-8"):
             problem = f"{proof} does not exist"
+    seen, good = reports.shown(row["proof"], row.get("step", "")) if proof and not problem else (0, 0)
+    if good < seen:
+        problem = f"{seen - good} of {seen} failed or were skipped"
     findings = (("", problem),) if problem else ()
-    state = State.FAIL if problem else State.ELSEWHERE
-    return Result(row["id"], row["name"], row["what"], state, findings=findings, proof=proof)
+    state = State.FAIL if problem else State.PASS if seen else State.ELSEWHERE
+    return Result(row["id"], row["name"], row["what"], state, seen, good, findings, proof)
 
 
 def score(results: Sequence[Result], expected: Mapping[str, Any]) -> Iterator[Score]:
@@ -114,8 +121,8 @@ def score(results: Sequence[Result], expected: Mapping[str, Any]) -> Iterator[Sc
         if given > limit:
             given, because = limit, str(row["because"])
         other = by_name.get(str(row.get("elsewhere")))
-        if other is not None and given > _ELSEWHERE_AT_MOST:
-            given, because = _ELSEWHERE_AT_MOST, f"{other.name} is not measured here: {other.proof or 'nowhere yet'}"
+        if other is not None and other.state is not State.PASS and given > _ELSEWHERE_AT_MOST:
+            given, because = _ELSEWHERE_AT_MOST, f"{other.name} is not shown here: {other.proof or 'nowhere yet'}"
         figure = f"{worst.figure} ({worst.name})"
         yield Score(
             int(row["number"]), str(row["name"]), tuple(row["others"]), int(row["goal"]), figure, given, because
