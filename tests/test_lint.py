@@ -96,6 +96,7 @@ REPORT = """<testsuites><testsuite>
 <testcase classname="tests.test_a" name="test_one_more"><failure message="no"/></testcase>
 <testcase classname="tests.test_a" name="test_two"><skipped/></testcase>
 <testcase classname="tests.test_b" name="test_one"/>
+<testcase classname="" name="tests.test_d"><error message="collection failure"/></testcase>
 </testsuite></testsuites>"""
 
 
@@ -108,6 +109,7 @@ REPORT = """<testsuites><testsuite>
         ("tests/test_a.py", "", State.FAIL, "2 of 4"),
         ("tests/test_b.py", "", State.PASS, "1 of 1"),
         ("tests/test_c.py", "", State.ELSEWHERE, "-"),
+        ("tests/test_d.py", "", State.FAIL, "0 of 1"),
         ("run", "step one", State.PASS, "1 of 1"),
         ("run", "step", State.ELSEWHERE, "-"),
     ],
@@ -117,7 +119,7 @@ def test_what_another_step_has_shown_is_the_figure(
 ) -> None:
     """Green when all of it ran and passed, red when any of it did not, and nothing when it did not run."""
     (tmp_path / "tests").mkdir()
-    for name in ("run", "tests/test_a.py", "tests/test_b.py", "tests/test_c.py"):
+    for name in ("run", "tests/test_a.py", "tests/test_b.py", "tests/test_c.py", "tests/test_d.py"):
         (tmp_path / name).write_text("step one, test_one, test_one_more, test_two")
     (tmp_path / "report.xml").write_text(REPORT)
     (tmp_path / "steps").write_text("step one\n\nstep two\n")

@@ -55,5 +55,7 @@ def read_reports(files: Iterable[Path]) -> Reports:
             raise ContentError(message, where=str(file)) from error
         for case in suite.iter("testcase"):
             passed = not any(part.tag in _NOT_PASSED for part in case)
-            tests.setdefault(case.get("classname", ""), []).append((case.get("name", ""), passed))
+            # A file that could not be imported is reported without a class, by its own name.
+            name = case.get("name", "")
+            tests.setdefault(case.get("classname") or name, []).append((name, passed))
     return Reports(tests, frozenset(steps))
