@@ -13,16 +13,13 @@ import httpx
 import pytest
 
 from ankle_cds.errors import ContentError
-from ankle_cds.service import create_app
 from ankle_cds.settings import Settings, load, site_parameters
 from stub_service import (
     NOW,
-    PACKAGE,
     PATH,
     SERVICE,
     development,
     hook_request,
-    respond,
     seen,
     served,
     stub_app,
