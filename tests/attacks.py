@@ -1,12 +1,14 @@
 """The matrix of client authentication, J01 to J71 and SF-A01 to SF-A10: each row what is sent and what must happen.
 
-`python tests/attacks.py` plays every row (or those named: `J49 J50`) and prints how many attacks were made and how many were let in.
+`python tests/attacks.py` plays every row (or those named: `J49 J50`) and prints how many attacks were made and how many
+were let in.
 """
 
 from __future__ import annotations
 
 import asyncio
 import base64
+import json
 import sys
 import time
 import unicodedata
@@ -315,11 +317,18 @@ def jku_that_answers_badly(house: Gatehouse) -> None:
     async def slowly() -> httpx.Response:
         return httpx.Response(200, content=drip())
 
-    many = [jwk(key("ehr"), f"n{number}") for number in range(101)]
+    many = [jwk(key("ehr"), f"n{number}") for number in range(100)] + [jwk(key("ehr"), "new")]
+    large = json.dumps({"keys": [jwk(key("ehr"), "new")]}).encode() + b" " * 70_000
     house.accepted(house.bearer())
     for bad in (
         *(answering(500), answering(200, b"<html>"), answering(200, b" " * 10_000_000), answering(200, b"[]"), slowly),
-        *(answering(200, b'{"keys": {}}'), answering(200, b'{"keys":[],"keys":[]}'), answering(204), many),
+        *(
+            answering(200, b'{"keys": {}}'),
+            answering(200, b'{"keys":[],"keys":[]}'),
+            answering(204),
+            many,
+            answering(200, large),
+        ),
         answering(200, b"\x1f\x8b", **{"content-encoding": "gzip"}),
     ):
         house.now += 61
@@ -358,6 +367,9 @@ def rotation(house: Gatehouse) -> None:
     house.now += 301
     house.refused(house.bearer())
     house.accepted(house.bearer({"kid": "k2"}, private=key("ehr-new")))
+    house.key_sets[JKU] = []
+    house.now += 301
+    house.refused(house.bearer({"kid": "k2"}, private=key("ehr-new")))
 
 
 @row("J35")
@@ -530,6 +542,7 @@ def issued_in_the_future(house: Gatehouse) -> None:
     now = int(house.now)
     house.accepted(house.bearer(claims={"iat": now + 29}))
     house.refused(house.bearer(claims={"iat": now + 31}))
+    house.refused(house.bearer(claims={"iat": now + 31, "nbf": now - 300}))
 
 
 @row("J53")
