@@ -84,8 +84,10 @@ def development(**given: Any) -> Settings:
     return Settings(mode="development", port=0, **given)
 
 
-def stub_app(settings: Settings | None = None, *, respond: Callable[..., Any] = respond, package: Any = PACKAGE) -> Any:
-    return create_app({SERVICE: package}, settings or development(), lambda: NOW, respond=respond)
+def stub_app(
+    settings: Settings | None = None, *, respond: Callable[..., Any] = respond, package: Any = PACKAGE, **given: Any
+) -> Any:
+    return create_app({SERVICE: package}, settings or development(), lambda: NOW, respond=respond, **given)
 
 
 @contextmanager

@@ -13,16 +13,13 @@ import httpx
 import pytest
 
 from ankle_cds.errors import ContentError
-from ankle_cds.service import create_app
 from ankle_cds.settings import Settings, load, site_parameters
 from stub_service import (
     NOW,
-    PACKAGE,
     PATH,
     SERVICE,
     development,
     hook_request,
-    respond,
     seen,
     served,
     stub_app,
@@ -268,9 +265,10 @@ def test_any_other_origin_gets_no_permission(origin: str) -> None:
 
 
 def test_production_does_not_start_without_saying_that_it_is_open() -> None:
-    with pytest.raises(ContentError, match="auth: none"):
-        create_app({SERVICE: PACKAGE}, Settings(), lambda: NOW, respond=respond)  # type: ignore[dict-item]
-    assert create_app({SERVICE: PACKAGE}, Settings(auth="none"), lambda: NOW, respond=respond)  # type: ignore[dict-item]
+    for given, message in (({}, "clients is empty"), ({"auth": "none"}, "auth: none answers callers without a token")):
+        with pytest.raises(ContentError, match=message):
+            stub_app(Settings(**given))
+    assert stub_app(Settings(auth="none", authenticated_by="the gateway"))
 
 
 def configured(tmp_path: Path, text: str, **environment: str) -> Settings:

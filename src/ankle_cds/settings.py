@@ -13,11 +13,12 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
+from pydantic import AfterValidator, Field, PrivateAttr, ValidationError
 
-from ankle_cds.client import Base, Limits, Policy, parse_base
+from ankle_cds.client import BaseUrl, Entry, FhirBase, Limits, Policy, parse_base
 from ankle_cds.errors import ContentError
 from ankle_cds.fhir import Document, read_yaml
+from ankle_cds.trust import Auth, Client, refusals
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,45 +29,32 @@ _SPECIFICATION = "https://cql.hl7.org/02-authorsguide.html#parameters"
 _INTEGER_LIMIT = 2**31
 
 
-def _base_url(text: str) -> str:
-    if parse_base(text) is None:
-        raise ValueError("an http(s) URL without user, query and fragment")  # pydantic wants ValueError
-    return text.rstrip("/")
-
-
 def _origin(text: str) -> str:
     base = parse_base(text)
     if base is None or base.path or text.endswith("/"):
         raise ValueError("scheme, host and port only, such as https://ehr.example.org")
+    if text != base.url:
+        raise ValueError("as a browser sends it: in small letters, without the usual port")
     return text
 
 
-_BaseUrl = Annotated[str, AfterValidator(_base_url)]
-
-
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
-
-
-class FhirBase(_Model):
-    """A FHIR server the service may read from; `private_network` permits addresses that are not public."""
-
-    url: _BaseUrl
-    private_network: bool = False
-
-
-class Settings(_Model):
+class Settings(Entry):
     """Everything a site decides. Times are seconds, sizes bytes.
 
-    `mode` development permits http FHIR servers on this machine and calls without a token. `auth` none in production
-    says in so many words that something in front of the service authenticates its clients.
+    `mode` development permits http FHIR servers on this machine and, unless `auth` is set, calls without a token.
+    `authenticated_by` says in words who authenticates callers in front of the service, where `auth` is not jwt.
     """
 
     mode: Literal["production", "development"] = "production"
-    auth: Literal["jwt", "none"] = "jwt"
+    auth: Auth | None = None
+    authenticated_by: str | None = None
+    discovery_auth: Literal["open", "required"] = "open"
+    clients: tuple[Client, ...] = ()
+    clock_leeway: Annotated[float, Field(ge=0, le=120)] = 30.0
+    jwt_max_lifetime: Annotated[float, Field(gt=0, le=3_600)] = 3_600.0
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65_535)] = 8080
-    public_base_url: _BaseUrl | None = None
+    public_base_url: BaseUrl | None = None
     spec_version: Literal["2.0.1", "3.0.0"] = "2.0.1"
     fhir_servers: tuple[FhirBase, ...] = ()
     ca_file: Path | None = None
@@ -82,29 +70,47 @@ class Settings(_Model):
     callback_read: Annotated[float, Field(gt=0, le=10)] = 0.35
     callback_parallel: Annotated[int, Field(ge=1, le=64)] = 6
     uuid_namespace: uuid.UUID = Field(default_factory=uuid.uuid4)
-    parameters: dict[str, Any] = {}
+    parameters: dict[str, Any] = Field(default_factory=dict)
     _lines: dict[str, str] = PrivateAttr(default_factory=dict)
+    _document: Document | None = PrivateAttr(default=None)
 
     @property
     def development(self) -> bool:
         """Whether this is the development mode."""
         return self.mode == "development"
 
-    def remember(self, lines: Mapping[str, str]) -> None:
-        """Keep where each parameter was written, `file:line` by name, for what is said about it later."""
-        self._lines.update(lines)
+    @property
+    def effective_auth(self) -> Auth:
+        """Whether calls need a token; where the site does not say, they do in production."""
+        return self.auth or ("none" if self.development else "jwt")
+
+    def remember(self, document: Document, wheres: Mapping[str, str]) -> None:
+        """Keep where each setting was written, for what is said about it later; `wheres` names those of elsewhere."""
+        self._document = document
+        self._lines.update(wheres)
+        self._lines.update({name: document.where("parameters", name) for name in self.parameters})
+
+    def where(self, name: str, *path: str | int) -> str:
+        """Give the place a setting, or a part of one, was written: `file:line`, or its name where no file says it."""
+        written = self._lines.get(name)
+        if written is not None:
+            return written
+        if self._document is not None and name in self._document.data:
+            return self._document.where(name, *path)
+        return ".".join(map(str, (name, *path)))
 
     def line(self, parameter: str) -> str:
         """Give the place a parameter was written."""
         return self._lines.get(parameter, f"parameters.{parameter}")
 
     def policy(self) -> Policy:
-        """Give the rule about which FHIR servers may be contacted."""
-        parsed = [(parse_base(server.url), server.private_network) for server in self.fhir_servers]
-        bases = tuple(
-            Base(base.scheme, base.host, base.port, base.path, private) for base, private in parsed if base is not None
-        )
-        return Policy(bases=bases, loopback=self.development)
+        """Give the rule about which FHIR servers may be contacted at all, for whichever caller."""
+        of_clients = (base for client in self.clients for base in client.fhir_bases())
+        return Policy(bases=(*self.anonymous_policy().bases, *of_clients), loopback=self.development)
+
+    def anonymous_policy(self) -> Policy:
+        """Give the rule about which FHIR servers may be contacted for a caller without a token."""
+        return Policy(bases=tuple(server.base() for server in self.fhir_servers), loopback=self.development)
 
     def limits(self) -> Limits:
         """Give what one hook call may cost at FHIR servers."""
@@ -116,14 +122,17 @@ class Settings(_Model):
         )
 
     def refuse_open_production(self) -> None:
-        """Raise ContentError where production would answer anybody without having said so."""
-        if self.mode == "production" and self.auth != "none":
-            raise ContentError(
-                "This release cannot yet verify the tokens of CDS clients (JWT comes with a later one), so in "
-                "production it starts only with `auth: none` in the configuration: write it if something in front of "
-                "the service authenticates the clients, or use --dev on a machine without patient data.",
-                spec="https://cds-hooks.hl7.org/2.0/#trusting-cds-clients",
-            )
+        """Raise ContentError where callers would be let in without the site having said so, or none could be."""
+        found = refusals(
+            self.effective_auth,
+            self.clients,
+            development=self.development,
+            public_base_url=self.public_base_url,
+            authenticated_by=self.authenticated_by,
+            where=self.where,
+        )
+        if refused := list(found):
+            raise _together(refused)
 
 
 class Declared(Protocol):
@@ -163,7 +172,7 @@ def load(path: Path | None = None, *, environment: Mapping[str, str] | None = No
     except ValidationError as error:
         raise _refusal(error, document, wheres) from None
     if document is not None:
-        settings.remember({name: document.where("parameters", name) for name in settings.parameters})
+        settings.remember(document, {name: where for name, where in wheres.items() if where.startswith("environment")})
     return settings
 
 
@@ -236,19 +245,25 @@ def _from_text(text: str, setting: str) -> Any:
 
 
 def _python(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Give strict validation the Python types that JSON has no words for."""
+    """Give strict validation the Python types that JSON has no words for; parameters are left to the logic."""
     found: dict[str, Any] = {}
     for name, value in values.items():
-        found[name] = value
-        if isinstance(value, Decimal):
-            found[name] = float(value)
-        elif isinstance(value, list):
-            found[name] = tuple(value)
-        elif name == "ca_file" and isinstance(value, str):
+        found[name] = value if name == "parameters" else _strict(value)
+        if name == "ca_file" and isinstance(value, str):
             found[name] = Path(value)
         elif name == "uuid_namespace" and isinstance(value, str) and re.fullmatch(r"[0-9a-fA-F-]{36}", value):
             found[name] = uuid.UUID(value)
     return found
+
+
+def _strict(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return float(value)
+    if isinstance(value, (list, tuple)):
+        return tuple(_strict(item) for item in value)
+    if isinstance(value, dict):
+        return {name: _strict(item) for name, item in value.items()}
+    return value
 
 
 def _refusal(error: ValidationError, document: Document | None, wheres: Mapping[str, str]) -> ContentError:

@@ -2,6 +2,23 @@
 
 from ankle_cds.client.access import Base, Policy, parse_base
 from ankle_cds.client.budget import Limits
+from ankle_cds.client.documents import Document, DocumentClient
+from ankle_cds.client.listed import BaseUrl, Entry, FhirBase
 from ankle_cds.client.rest import Answer, FhirClient, Session, get_json, post_json
 
-__all__ = ["Answer", "Base", "FhirClient", "Limits", "Policy", "Session", "get_json", "parse_base", "post_json"]
+__all__ = [
+    "Answer",
+    "Base",
+    "BaseUrl",
+    "Document",
+    "DocumentClient",
+    "Entry",
+    "FhirBase",
+    "FhirClient",
+    "Limits",
+    "Policy",
+    "Session",
+    "get_json",
+    "parse_base",
+    "post_json",
+]

@@ -1,4 +1,4 @@
-"""FHIR REST over httpx: the only module that opens outgoing connections.
+"""FHIR REST over httpx; this package alone opens outgoing connections.
 
 A hook call may read what the EHR left out of prefetch. `FhirClient` lives as long as the service; a `Session` lives for
 one hook call and holds its token, its budget of time and bytes, and the base it may read from. Every way a read can
@@ -8,40 +8,31 @@ fail is one ServerError: the other server did not do its part. https://cds-hooks
 from __future__ import annotations
 
 import asyncio
-import socket
 from dataclasses import dataclass, field
 from functools import cache
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import httpx
 
-from ankle_cds.client.access import Base, Policy, is_loopback, may_connect, next_page, scope_permits
+from ankle_cds.client import network
+from ankle_cds.client.access import Base, Policy, next_page, scope_permits
 from ankle_cds.client.budget import Breaker, Limits
 from ankle_cds.errors import RequestError, ServerError
 from ankle_cds.fhir import read_json, write_json
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Awaitable, Callable
     from types import TracebackType
     from typing import Self
 
-    Resolver = Callable[[str, int], Awaitable[list[str]]]
+    from ankle_cds.client.network import Resolver
 
 _SPECIFICATION = "https://cds-hooks.hl7.org/2.0/#fhir-resource-access"
 _JSON = "application/fhir+json, application/json;q=0.9"
 _OK = 200
 _UNAVAILABLE = 503
 _SERVER_ERROR = 500
-
-
-async def _resolve(host: str, port: int) -> list[str]:
-    found = await asyncio.get_running_loop().getaddrinfo(
-        host, port, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG
-    )
-    return [str(entry[4][0]) for entry in found]
 
 
 class FhirClient:
@@ -57,7 +48,7 @@ class FhirClient:
         *,
         ca_file: str | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
-        resolve: Resolver = _resolve,
+        resolve: Resolver = network.resolve,
     ) -> None:
         self.policy = policy
         self.limits = limits or Limits()
@@ -102,18 +93,8 @@ class FhirClient:
         """Give the connection pool of a base; the pools of two host names never share a TLS connection."""
         key = "loopback" if base not in self.policy.bases else base.url
         if key not in self._pools:
-            if self._tls is None:
-                self._tls = httpx.create_ssl_context(trust_env=False)
-                if self._ca_file is not None:
-                    self._tls.load_verify_locations(cafile=self._ca_file)
-            self._pools[key] = httpx.AsyncClient(
-                verify=self._tls,
-                transport=self._transport,
-                trust_env=False,
-                follow_redirects=False,
-                # A cookie set for one patient's read must never travel with another's.
-                cookies=CookieJar(policy=DefaultCookiePolicy(allowed_domains=[])),
-            )
+            self._tls = self._tls or network.certificates(self._ca_file)
+            self._pools[key] = network.pool(self._tls, self._transport)
         return self._pools[key]
 
     def breaker(self, base: Base) -> Breaker | None:
@@ -127,15 +108,7 @@ class FhirClient:
 
         None where the name needs no check (this machine in development mode). Raises ServerError.
         """
-        if self.policy.loopback and is_loopback(base):
-            return None
-        try:
-            addresses = await self._resolve(base.host, base.port)
-        except OSError:
-            raise ServerError("The FHIR server's name cannot be resolved; check the base.") from None
-        if not addresses or not may_connect(base, addresses, loopback=self.policy.loopback):
-            raise ServerError("The FHIR server's address may not be contacted; list it as a private network.")
-        return addresses[0]
+        return await network.checked_address(base, self._resolve, loopback=self.policy.loopback)
 
 
 @dataclass(slots=True)
@@ -233,7 +206,6 @@ class Session:
 
     async def _target(self, url: str) -> tuple[httpx.URL, dict[str, str], dict[str, Any]]:
         """Turn a URL into what is sent: to the checked address, with the host's name for routing and certificate."""
-        named = httpx.URL(url)
         headers = {
             "Accept": _JSON,
             # Nothing is inflated, so that a small answer cannot become a large one.
@@ -244,11 +216,8 @@ class Session:
             self._address = asyncio.ensure_future(self.client.address(self.base))
             # When every read was abandoned nobody waits for the address; its failure is already told.
             self._address.add_done_callback(lambda done: done.cancelled() or done.exception())
-        address = await asyncio.shield(self._address)
-        if address is None or address == self.base.host:
-            return named, headers, {}
-        headers["Host"] = named.netloc.decode("ascii")
-        return named.copy_with(host=address), headers, {"sni_hostname": self.base.host}
+        target, routing, extensions = network.aimed(url, self.base, await asyncio.shield(self._address))
+        return target, headers | routing, extensions
 
 
 class _StatusError(ServerError):

@@ -15,7 +15,7 @@ from ankle_cds import guidance, parameters
 from ankle_cds.cards import CardSettings
 from ankle_cds.client import FhirClient
 from ankle_cds.errors import RequestError, RequestFault, ServiceFault
-from ankle_cds.service import answers, limits, log
+from ankle_cds.service import admission, answers, limits, log
 from ankle_cds.service.routes import Service
 
 if TYPE_CHECKING:
@@ -31,10 +31,12 @@ if TYPE_CHECKING:
     from ankle_cds.prefetch import Drafts, PatientData
     from ankle_cds.service.routes import Respond
     from ankle_cds.settings import Settings
+    from ankle_cds.trust import Gate
 
 _NOT_FOUND = 404
 _METHOD = 405
 _TOO_LARGE = 413
+_PREFLIGHT_STATUS = 204
 _CARD_PARAMETERS = {
     "MaxCardsView": "max_cards_view",
     "MaxCardsOrder": "max_cards_order",
@@ -54,12 +56,13 @@ def create_app(
     *,
     respond: Respond | None = None,
     client: FhirClient | None = None,
+    gate: Gate | None = None,
 ) -> ASGIApp:
     """Make the ASGI application that serves `packages`, keyed by service id.
 
     `clock` gives the time of evaluation, with its offset; it is asked once per call. `respond` turns one patient's data
-    into cards (default: `guidance.respond` with what the site decided); `client` reads FHIR servers (default: one made
-    from the settings). Raises ContentError when the settings do not permit serving.
+    into cards (default: `guidance.respond` with what the site decided); `client` reads FHIR servers and `gate` lets
+    callers in (default: those of the settings). Raises ContentError when the settings do not permit serving.
     """
     settings.refuse_open_production()
     decided = guidance_settings(packages, settings)
@@ -78,7 +81,7 @@ def create_app(
         await fhir.aclose()
 
     app = Starlette(
-        routes=Service(packages, settings, clock, fhir, answer, silent).routes(),
+        routes=Service(packages, settings, clock, fhir, gate or admission.gate(settings), answer, silent).routes(),
         exception_handlers={
             RequestError: _refused,
             answers.ServiceError: _unable,
@@ -231,5 +234,5 @@ class _Answer:
         origins = Headers(scope=self.scope).getlist("origin")
         if len(origins) == 1 and origins[0] in self.settings.cors_origins:
             headers["Access-Control-Allow-Origin"] = origins[0]
-            if self.scope["method"] == "OPTIONS":
+            if self.scope["method"] == "OPTIONS" and self.status == _PREFLIGHT_STATUS:
                 headers.update(_PREFLIGHT)

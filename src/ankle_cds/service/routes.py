@@ -14,6 +14,7 @@ from ankle_cds import elm, guidance, hooks, parameters, prefetch
 from ankle_cds.errors import ServiceFault
 from ankle_cds.fhir import read_json
 from ankle_cds.service import answers, log
+from ankle_cds.service.admission import admit
 from ankle_cds.service.feedback import read_feedback
 from ankle_cds.service.limits import check_accept, check_head, read_body
 
@@ -26,9 +27,13 @@ if TYPE_CHECKING:
     from ankle_cds.artifacts import Package
     from ankle_cds.client import FhirClient
     from ankle_cds.settings import Settings
+    from ankle_cds.trust import Gate
 
     Respond = Callable[[Package, hooks.Request, prefetch.PatientData, datetime], guidance.Guidance]
     Silent = Callable[[Package, hooks.Request, prefetch.Drafts | None, datetime], bool]
+
+
+_ROOT = "/cds-services"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,28 +47,31 @@ class Service:
     settings: Settings
     clock: Callable[[], datetime]
     client: FhirClient
+    gate: Gate
     respond: Respond
     silent: Silent
 
     def routes(self) -> list[Route]:
         """Give one route per address, and none for a service id that discovery does not list."""
         routes = [
-            Route("/cds-services", self.discovery, methods=["GET", "HEAD", "OPTIONS"]),
+            Route(_ROOT, self.discovery, methods=["GET", "HEAD", "OPTIONS"]),
             Route("/health", self.health, methods=["GET", "HEAD"]),
             Route("/health/live", self.health, methods=["GET", "HEAD"]),
             Route("/health/ready", self.health, methods=["GET", "HEAD"]),
         ]
         for service_id, package in self.packages.items():
-            path = f"/cds-services/{service_id}"
-            call = _Call(self, package)
+            path = f"{_ROOT}/{service_id}"
+            call = _Call(self, package, path)
             routes.append(Route(path, call.answer, methods=["POST", "OPTIONS"]))
-            routes.append(Route(f"{path}/feedback", self.feedback, methods=["POST", "OPTIONS"]))
+            routes.append(Route(f"{path}/feedback", call.feedback, methods=["POST", "OPTIONS"]))
         return routes
 
     async def discovery(self, request: Request) -> Response:
         """List one entry per offered hook of each package, in a fixed order."""
         if request.method == "OPTIONS":
             return _options("GET, HEAD, OPTIONS")
+        if self.settings.discovery_auth == "required":
+            await admit(self.gate, request, _ROOT)
         check_accept(request.headers)
         entries = [entry for package in self.packages.values() for entry in discovery_entries(package, self.settings)]
         return answers.document({"services": entries}, headers={"Cache-Control": "no-cache"})
@@ -73,17 +81,6 @@ class Service:
         versions = {service_id: package.version for service_id, package in self.packages.items()}
         return answers.document({"status": "ok", "services": versions})
 
-    async def feedback(self, request: Request) -> Response:
-        """Take in feedback, all of it or none; each entry is recorded as one log line, without any free text."""
-        if request.method == "OPTIONS":
-            return _options("POST, OPTIONS")
-        check_head(request.headers, self.settings.max_feedback_body)
-        body = await read_body(request, self.settings.max_feedback_body, self.settings.body_timeout)
-        entries = read_feedback(read_json(body, max_depth=self.settings.max_json_depth))
-        for entry in entries:
-            log.write("feedback", request=request.scope["request_id"], card=entry.card, outcome=entry.outcome)
-        return answers.information("Feedback recorded.")
-
 
 @dataclass(frozen=True, slots=True)
 class _Call:
@@ -91,11 +88,13 @@ class _Call:
 
     service: Service
     package: Package
+    path: str
 
     async def answer(self, http: Request) -> Response:
         if http.method == "OPTIONS":
             return _options("POST, OPTIONS")
         settings = self.service.settings
+        caller = await admit(self.service.gate, http, self.path)
         check_head(http.headers, settings.max_body)
         body = await read_body(http, settings.max_body, settings.body_timeout)
         marks = [time.perf_counter()]
@@ -112,7 +111,8 @@ class _Call:
         if self.service.silent(self.package, request, drafts, now):
             prefetch.check_identity(request, self.package)
             return answers.document({"cards": []})
-        data = await prefetch.gather(request, self.package, self.service.client, drafts)
+        client = self.service.client if caller.may_have_read(request.fhir_server) else None
+        data = await prefetch.gather(request, self.package, client, drafts)
         record |= {"fetched": data.fetched or None, "unavailable": sorted(data.unavailable) or None}
         marks.append(time.perf_counter())
         if marks[-1] - marks[0] > settings.request_deadline:
@@ -124,6 +124,20 @@ class _Call:
         spans = (round(1000 * (after - before), 3) for before, after in pairwise(marks))
         record["parts"] = dict(zip(names, spans, strict=True))
         return answers.document({"cards": given.cards})
+
+    async def feedback(self, http: Request) -> Response:
+        """Take in feedback, all of it or none; each entry is recorded as one log line, without any free text."""
+        if http.method == "OPTIONS":
+            return _options("POST, OPTIONS")
+        settings = self.service.settings
+        # The specification names the service as audience; clients in use name the address they call.
+        await admit(self.service.gate, http, f"{self.path}/feedback", self.path)
+        check_head(http.headers, settings.max_feedback_body)
+        body = await read_body(http, settings.max_feedback_body, settings.body_timeout)
+        entries = read_feedback(read_json(body, max_depth=settings.max_json_depth))
+        for entry in entries:
+            log.write("feedback", request=http.scope["request_id"], card=entry.card, outcome=entry.outcome)
+        return answers.information("Feedback recorded.")
 
     def _evaluate(
         self, request: hooks.Request, data: prefetch.PatientData, now: datetime, record: dict[str, Any]

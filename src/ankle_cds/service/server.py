@@ -25,9 +25,13 @@ DEVELOPMENT_WARNING = (
     "DEVELOPMENT MODE: calls are not authenticated and http FHIR servers on this machine are read. "
     "Never point it at real patients."
 )
+TEST_WARNING = (
+    "DEVELOPMENT MODE: test clients, whose keys anybody may know, are let in and http FHIR servers on this machine are "
+    "read. Never point it at real patients."
+)
 OPEN_WARNING = (
-    "auth: none. This release does not verify CDS clients itself; whatever reaches this address is answered. "
-    "Something in front of it has to authenticate callers."
+    "OPEN IN PRODUCTION: auth is %s, so callers without a token are answered. The site says that they are "
+    "authenticated by: %s"
 )
 _GC_THRESHOLD = (100_000, 50, 1_000)
 _START_SECONDS = 10.0
@@ -65,7 +69,14 @@ def background(app: ASGIApp, settings: Settings) -> Iterator[str]:
 
 def warn(settings: Settings) -> None:
     """Say loudly what is not protected."""
-    text = DEVELOPMENT_WARNING if settings.development else OPEN_WARNING
+    if settings.effective_auth == "jwt":
+        text = TEST_WARNING if settings.development else ""
+    elif settings.development:
+        text = DEVELOPMENT_WARNING
+    else:
+        text = OPEN_WARNING % (settings.effective_auth, settings.authenticated_by)
+    if not text:
+        return
     rule = "!" * 78
     log.LOGGER.log(logging.WARNING, "%s\n!! %s\n%s", rule, text, rule)
 
