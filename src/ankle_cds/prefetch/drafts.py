@@ -14,9 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from ankle_cds.errors import RequestError, RequestFault
 from ankle_cds.fhir import Resource, canonical_json, is_resource, reference
+from ankle_cds.prefetch.medications import medications, with_medication
 from ankle_cds.prefetch.reading import names_other
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ankle_cds.hooks import Request
 
 KEY = "draftOrders"
@@ -33,13 +36,15 @@ class Drafts:
     """The drafts to judge: every one with an id, its own or one made for this call.
 
     `unnamed` are those whose id was made here, as `Type/id`: the client does not know it. `unreadable` counts entries
-    that could not be read; `foreign` those of another patient, which are nobody's business here.
+    that could not be read; `foreign` those of another patient, which are nobody's business here. `medications` are the
+    drugs that came beside the drafts, by the names a reference may use.
     """
 
     resources: tuple[Resource, ...] = field(default=(), repr=False)
     unnamed: frozenset[str] = frozenset()
     unreadable: int = 0
     foreign: int = 0
+    medications: Mapping[str, Resource] = field(default_factory=dict, repr=False)
 
     @property
     def judged(self) -> tuple[str, ...]:
@@ -90,8 +95,13 @@ def read_drafts(request: Request) -> Drafts | None:
             draft = draft | {"id": f"{made}-{seen[made]}"}
             unnamed.add(_named(draft))
         found.setdefault(_named(draft), []).append(draft)
-    different = (one for same in found.values() for one in _different(same))
-    return Drafts(tuple(different), frozenset(unnamed), unreadable, foreign)
+    beside = medications(
+        (entry["resource"], entry.get("fullUrl"))
+        for entry in orders.entry
+        if isinstance(entry, dict) and is_resource(entry.get("resource"))
+    )
+    different = (with_medication(one, beside) for same in found.values() for one in _different(same))
+    return Drafts(tuple(different), frozenset(unnamed), unreadable, foreign, beside)
 
 
 def _different(drafts: list[Resource]) -> list[Resource]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from ankle_cds.errors import RequestError, RequestFault
 from ankle_cds.fhir import Resource, canonical_json, reference
 from ankle_cds.prefetch.drafts import KEY, Drafts, read_drafts
+from ankle_cds.prefetch.medications import medications, with_medication
 from ankle_cds.prefetch.reading import KNOWN, SPECIFICATION, Reading, State, Wanted, conflict
 
 if TYPE_CHECKING:
@@ -184,8 +185,9 @@ def _combine(readings: Sequence[Reading], fetched: tuple[str, ...], drafts: Draf
             states |= {key: State.PARTIAL for _, key in versions if states[key] in KNOWN}
     unavailable = {key for key, state in states.items() if state not in KNOWN}
     pairs += [(draft, KEY) for draft in (drafts.resources if drafts else ())]
+    beside = {**medications((resource, None) for resource, _ in pairs), **(drafts.medications if drafts else {})}
     return PatientData(
-        resources=tuple(resource for resource, _ in pairs),
+        resources=tuple(with_medication(resource, beside) for resource, _ in pairs),
         keys=tuple(key for _, key in pairs),
         states=states,
         unavailable=frozenset(unavailable.union(missing)),
