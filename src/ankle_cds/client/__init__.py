@@ -3,7 +3,7 @@
 from ankle_cds.client.access import Base, Policy, parse_base
 from ankle_cds.client.budget import Limits
 from ankle_cds.client.documents import Document, DocumentClient
-from ankle_cds.client.listed import BaseUrl, Entry, FhirBase
+from ankle_cds.client.listed import BaseUrl, Entry, FhirBase, Place
 from ankle_cds.client.rest import Answer, FhirClient, Session, get_json, post_json
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "FhirBase",
     "FhirClient",
     "Limits",
+    "Place",
     "Policy",
     "Session",
     "get_json",

@@ -25,15 +25,19 @@ class Entry(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
 
 
-class FhirBase(Entry):
-    """A FHIR server the service may read from; `private_network` permits addresses that are not public."""
+class Place(Entry):
+    """An address the service may read from; `private_network` permits such that are not public."""
 
     url: BaseUrl
     private_network: bool = False
 
     def base(self) -> Base:
-        """Give the base in parts that can be compared."""
+        """Give the address in parts that can be compared."""
         base = parse_base(self.url, private_network=self.private_network)
         if base is None:
             raise AssertionError("the field was checked")
         return base
+
+
+class FhirBase(Place):
+    """A FHIR server the service may read from."""

@@ -1,0 +1,75 @@
+"""From a chart in a file to the hook request an EHR would post for it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ankle_cds.errors import AnkleCdsError
+from ankle_cds.fhir import bundle_entries, read_json_file, reference
+
+if TYPE_CHECKING:
+    import argparse
+    from pathlib import Path
+
+    from ankle_cds.artifacts import Package
+
+
+def offering(packages: dict[str, Package], hook: str) -> Package:
+    """Give the guideline that answers a hook; raises AnkleCdsError where there is none."""
+    from ankle_cds.service import offered_hooks  # noqa: PLC0415  # each command loads only what it needs
+
+    for package in packages.values():
+        if hook in offered_hooks(package):
+            return package
+    known = sorted({name for package in packages.values() for name in offered_hooks(package)})
+    raise AnkleCdsError(f"No guideline answers this hook; use one of {', '.join(known)}.", where=hook)
+
+
+def hook_request(chart: Any, options: argparse.Namespace, templates: dict[str, str]) -> dict[str, Any]:
+    """Make the hook request an EHR would post for the chart, opened by a practitioner.
+
+    Raises AnkleCdsError where it is not clear which patient, encounter or drafts are meant.
+    """
+    from ankle_cds.stories import Ehr  # noqa: PLC0415  # as above
+
+    resources = [entry.resource for entry in bundle_entries(chart) if entry.resource is not None]
+    patients = [one for one in resources if one.get("resourceType") == "Patient"]
+    encounters = [one for one in resources if one.get("resourceType") == "Encounter"]
+    orders = _draft_orders(options)
+    if options.encounter:
+        encounters = [one for one in encounters if options.encounter in {one.get("id"), reference(one)}]
+    elif len(encounters) > 1:
+        encounters = [one for one in encounters if one.get("status") == "in-progress"]
+    context = {"userId": "Practitioner/reader", "patientId": _only(patients, "Patient", options.chart), **orders}
+    if encounters or options.encounter or not orders:  # an order may be written outside a visit
+        context["encounterId"] = _only(encounters, "Encounter", options.chart)
+    return {
+        "hook": options.hook,
+        "hookInstance": "00000000-0000-4000-8000-000000000000",
+        "context": context,
+        "prefetch": Ehr(chart).prefetch(templates, context),
+    }
+
+
+def _draft_orders(options: argparse.Namespace) -> dict[str, Any]:
+    """Give the part of the context that holds draft orders, all of them to be judged; nothing at other hooks."""
+    from ankle_cds.hooks import HOOKS  # noqa: PLC0415  # as above
+
+    if HOOKS[options.hook].is_about_orders != (options.draft is not None):
+        advice = "Name them with --draft." if options.draft is None else "Leave --draft out, or choose another --hook."
+        raise AnkleCdsError(f"Draft orders belong to a hook that asks about orders. {advice}", where=options.hook)
+    if options.draft is None:
+        return {}
+    orders = read_json_file(options.draft)
+    if isinstance(orders, dict) and orders.get("resourceType") != "Bundle":
+        orders = {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": orders}]}
+    return {"draftOrders": orders}
+
+
+def _only(found: list[Any], kind: str, chart: Path) -> str:
+    if len(found) != 1:
+        advice = "Name it with --encounter." if kind == "Encounter" else "Put one patient into one chart."
+        raise AnkleCdsError(
+            f"One {kind} is needed, and the chart holds {len(found)} that could be meant. {advice}", where=str(chart)
+        )
+    return str(found[0].get("id"))
