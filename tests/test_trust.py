@@ -71,6 +71,25 @@ def test_the_log_says_why_in_one_word_that_the_page_for_ehrs_explains(
     assert all(f"| `{reason}` |" in page for reason in Reason)
 
 
+def test_the_log_tells_an_unknown_key_from_a_key_set_that_cannot_be_had(
+    house: Gatehouse, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The caller is told neither; whoever runs the service has to look in different places."""
+    good = house.key_sets[JKU]
+
+    async def refuses() -> httpx.Response:
+        raise httpx.ConnectError("down")
+
+    with caplog.at_level(logging.INFO, "ankle_cds.service"):
+        house.key_sets[JKU] = refuses
+        house.refused(house.bearer())
+        house.key_sets[JKU] = good
+        house.now += 61
+        house.refused(house.bearer({"kid": "unknown"}))
+    reasons = [json.loads(one.message)["reason"] for one in caplog.records if one.name == "ankle_cds.service"]
+    assert reasons == ["key-set", "key"]
+
+
 def test_the_token_is_judged_before_anything_else_of_a_request(house: Gatehouse) -> None:
     """Order of checks: path, method, authorization, then the rest."""
     for headers in ((("Content-Length", "99999999999"),), (("Content-Encoding", "gzip"),), (("Accept", "text/html"),)):

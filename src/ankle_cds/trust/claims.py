@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 class Times:
     """Seconds that clocks may differ, and seconds a token may live."""
 
-    leeway: float = 30.0
-    lifetime: float = 3_600.0
+    leeway: float
+    lifetime: float
 
 
 def check_audience(claims: Mapping[str, Any], accepted: Collection[str]) -> None:

@@ -64,8 +64,8 @@ class Gate:
         *,
         public_base_url: str,
         anonymous: Policy,
+        times: Times,
         development: bool = False,
-        times: Times | None = None,
         replay: Replay | None = None,
         now: Callable[[], float] = time.time,
         clock: Callable[[], float] = time.monotonic,
@@ -74,7 +74,7 @@ class Gate:
         self._base_url = public_base_url
         self._anonymous = Caller(None, anonymous)
         self._development = development
-        self._times = times or Times()
+        self._times = times
         self._now = now
         self._replay = replay or MemoryReplay(now)
         self._clients = {
@@ -109,6 +109,8 @@ class Gate:
         tenant = check_tenant(claims, {one.id for one in known.entry.tenants})
         nonce = check_nonce(claims)
         candidates = await keys.find(token.kid)
+        if not candidates and keys.failing:
+            raise UntrustedError(Reason.KEY_SET)
         if len(candidates) != 1 or not candidates[0].fits(token.alg):
             raise UntrustedError(Reason.KEY)
         if not candidates[0].verifies(token.alg, token.signed, token.signature):

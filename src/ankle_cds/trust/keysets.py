@@ -30,6 +30,11 @@ _MAX_WAITING = 32
 class Keys(Protocol):
     """A set of keys that can be asked for those with one `kid`."""
 
+    @property
+    def failing(self) -> bool:
+        """Whether the set could not be had when it was asked for last."""
+        ...
+
     async def find(self, kid: str) -> tuple[Key, ...]:
         """Give every key with this `kid`; none when there is none or they cannot be had."""
         ...
@@ -37,6 +42,8 @@ class Keys(Protocol):
 
 class FileKeys:
     """The key set of a file, read once."""
+
+    failing = False
 
     def __init__(self, path: Path, *, permit_published: bool) -> None:
         """Read the file; raises ContentError where it is no set of usable public keys, each with a `kid` of its own.
@@ -86,6 +93,7 @@ class UrlKeys:
         self._permit_published = permit_published
         self._keys: dict[str, tuple[Key, ...]] = {}
         self._asked: float | None = None
+        self.failing = False
         self._fresh_until = self._kept_until = float("-inf")
         self._one = asyncio.Lock()
         self._waiting = 0
@@ -119,7 +127,9 @@ class UrlKeys:
             document = await self._client.get(self._address.url, self._address.base())
             keys = read_key_set(document.body)
         except (ServerError, KeySetError):
-            return  # the old set holds; where there is none the token is refused
+            self.failing = True  # the old set holds; where it has no such key the reason in the log says this
+            return
+        self.failing = False
         self._keys = keys if self._permit_published else without_published(keys)
         shortest, longest = _FRESH
         now = self._clock()

@@ -23,6 +23,7 @@ class Reason(StrEnum):
     TENANT = "tenant"
     JTI = "jti"
     KEY = "key"
+    KEY_SET = "key-set"
     SIGNATURE = "signature"
     REPLAY = "replay"
 

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from ankle_cds.client import Base, Entry, FhirBase, Policy, parse_base
+from ankle_cds.client import Base, Entry, FhirBase, Place, Policy, parse_base
 from ankle_cds.client.access import is_loopback
 from ankle_cds.errors import ContentError
+from ankle_cds.trust.token import MAX_TEXT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -44,24 +45,16 @@ def _file(value: object) -> object:
     return Path(value) if isinstance(value, str) else value
 
 
-class KeySetUrl(Entry):
+class KeySetUrl(Place):
     """The address of a key set, letter by letter as tokens name it in `jku`."""
 
     url: Annotated[str, AfterValidator(_document_url)]
-    private_network: bool = False
-
-    def base(self) -> Base:
-        """Give the address in parts that can be compared."""
-        base = parse_base(self.url, private_network=self.private_network)
-        if base is None:
-            raise AssertionError("the field was checked")
-        return base
 
 
 class Tenant(Entry):
     """One organisation of an issuer that signs for several; without FHIR bases of its own it has the client's."""
 
-    id: Annotated[str, Field(min_length=1, max_length=256)]
+    id: Annotated[str, Field(min_length=1, max_length=MAX_TEXT)]
     fhir_servers: tuple[FhirBase, ...] = ()
 
 
