@@ -674,13 +674,6 @@ INJECTIONS = [
         )
     ],
     steroid(
-        "surgery is drafted as if it were active already, and not planned",
-        [],
-        SURGERY,
-        drafts=[service(STEROID), service(EXCISION, id_="excision", status="active")],
-        also={"SurgeryPlanned": False},
-    ),
-    steroid(
         "surgery for a problem that was not read is drafted, not planned",
         [],
         None,

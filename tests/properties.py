@@ -280,7 +280,7 @@ def another_day_gets_the_same_answer(world: World, chart: Chart, choice: int) ->
 
 
 def unnamed(value: Any) -> Any:
-    """Give an answer without identities: these are made from the facts, and the days of the facts were moved."""
+    """Give an answer without identities: these are made from the facts, as they were written and on their days."""
     if isinstance(value, dict):
         return {name: unnamed(part) for name, part in value.items() if name != "uuid"}
     return [unnamed(one) for one in value] if isinstance(value, list) else value

@@ -13,6 +13,7 @@ import pytest
 from ankle_cds import artifacts, stories
 from ankle_cds.prefetch.medications import medications, with_medication
 from ankle_cds.service import create_app
+from properties import unnamed
 from stub_service import development
 
 if TYPE_CHECKING:
@@ -32,13 +33,6 @@ def cards(request: dict[str, Any]) -> list[dict[str, Any]]:
     assert answer.status_code == 200
     found: list[dict[str, Any]] = unnamed(answer.json()["cards"])
     return found
-
-
-def unnamed(value: Any) -> Any:
-    """Give cards without identities, which are made from what was read and so also from how it was written."""
-    if isinstance(value, dict):
-        return {name: unnamed(part) for name, part in value.items() if name != "uuid"}
-    return [unnamed(one) for one in value] if isinstance(value, list) else value
 
 
 def asked() -> dict[str, Any]:
