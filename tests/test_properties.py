@@ -84,8 +84,8 @@ def test_the_charts_that_are_drawn_reach_every_phase_and_recommendation() -> Non
         missing.difference_update([name for name in missing if ev[name]])
         return not missing
 
-    # What is drawn also follows which modules are loaded, so the rarest needs more tries in one run than in another.
-    assert find(charts(WORLD), is_last, settings=settings(PATIENT, max_examples=100_000)), missing
+    # The rarest rule is reached by one chart in a thousand: three thousand draws miss it now and then.
+    assert find(charts(WORLD), is_last, settings=settings(PATIENT, max_examples=20_000)), missing
 
 
 def test_every_code_of_one_side_has_its_twin_on_the_other() -> None:
