@@ -81,7 +81,8 @@ def respond(package: Any, _request: Any, data: prefetch.PatientData, now: dateti
 
 
 def development(**given: Any) -> Settings:
-    return Settings(mode="development", port=0, **given)
+    """Settings of a test; the deadline is a minute unless it is what is tried, for the machine may be busy."""
+    return Settings(**({"mode": "development", "port": 0, "request_deadline": 60} | given))
 
 
 def stub_app(

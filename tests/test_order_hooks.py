@@ -270,9 +270,8 @@ def test_a_bundle_without_entries_has_nothing_to_judge() -> None:
 def test_five_thousand_drafts_are_judged_in_reasonable_time(identity: str | None) -> None:
     made = [draft(f"m{at}" if identity == "different" else identity, authoredOn=at) for at in range(5_000)]
     package = order_guideline()
-    waiting = development(request_deadline=10)  # a busy machine is not what is tried here
     began = time.perf_counter()
-    response = call("POST", PATH, package, waiting, json=asked(*made))
+    response = call("POST", PATH, package, json=asked(*made))
     assert response.status_code == 200, response.text[:200]
     assert time.perf_counter() - began < 10
     assert len(package.program.given[-1]["DraftOrderIds"]) == (1 if identity == "same" else 5_000)

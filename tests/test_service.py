@@ -227,6 +227,12 @@ def test_more_requests_than_there_is_room_for_are_told_to_come_back() -> None:
     assert asyncio.run(run()) == [503, 400, 200]
 
 
+def test_an_answer_that_would_come_too_late_is_not_begun() -> None:
+    response = post(hook_request(), stub_app(development(request_deadline=1e-9)))
+    assert (response.status_code, response.headers["retry-after"]) == (503, "1")
+    assert response.json()["issue"][0]["code"] == "timeout"
+
+
 LISTED = "https://ehr.example"
 
 

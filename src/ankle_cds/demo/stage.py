@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from ankle_cds.prefetch import PatientData
     from ankle_cds.stories import Story
 
+_PATIENCE = 60.0  # seconds
+
 
 @dataclass(frozen=True, slots=True)
 class Played:
@@ -77,8 +79,11 @@ class Stage:
 
     def site(self, parameters: Mapping[str, Any]) -> settings.Settings:
         """Give the settings of a site that has set these parameters, in development mode."""
-        # The visitor's environment is left out: a demonstration is the same everywhere.
-        return settings.load(environment={}, mode="development", port=self._port, parameters=dict(parameters))
+        # The visitor's environment is left out, and so is a clinic's haste: a demonstration is the same everywhere,
+        # also on a busy machine.
+        return settings.load(
+            environment={}, mode="development", port=self._port, request_deadline=_PATIENCE, parameters=dict(parameters)
+        )
 
     def set(self, story: Story, parameters: Mapping[str, Any] | None = None) -> None:
         """Set clock and configuration of a story, or other parameters in place of its own."""
