@@ -12,37 +12,22 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ankle_cds.artifacts.items import Item, asks_side, date_item, options, quoted, said, walk
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from ankle_cds.artifacts.findings import Findings
-    from ankle_cds.artifacts.nodes import Location
     from ankle_cds.artifacts.reading import Source
     from ankle_cds.fhir import Resource
 
 _SDC = "http://hl7.org/fhir/uv/sdc/StructureDefinition/sdc-questionnaire-"
 _CONTEXT = f"{_SDC}templateExtractContext"
 _VALUE = f"{_SDC}templateExtractValue"
-_VARIABLE = "http://hl7.org/fhir/StructureDefinition/variable"
 _OBSERVATION = "http://hl7.org/fhir/StructureDefinition/Observation"
 _SPEC = "https://hl7.org/fhir/uv/sdc/extraction.html"
 _FILLED = re.compile(r"Observation\.(?:component:([A-Za-z0-9-]+)\.)?value\[x\]")
-_DATED_BY = re.compile(r"item\.where\(linkId = '([^']+)'\)\.answer\.value")
 _AUTHORED = "%resource.authored"
-_EFFECTIVE = "effective"  # the variable of an item that says when its finding was made
-
-
-@dataclass(frozen=True, slots=True)
-class _Item:
-    """An item with its groups, outermost first."""
-
-    data: Resource
-    location: Location
-    groups: tuple[Resource, ...]
-
-    @property
-    def link(self) -> str:
-        return str(self.data["linkId"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +42,7 @@ class _Side:
 class _Target:
     """What one template records: the answers to an item, by a profile, for one side or for none."""
 
-    item: _Item
+    item: Item
     profile: str
     side: _Side | None
 
@@ -78,14 +63,14 @@ class Templates:
         self._sources = sources
         self._reasons = reasons
         self._findings = findings
-        self._items = list(_walk(source.resource["item"], ("item",), ()))
+        self._items = list(walk(source.resource["item"]))
         self._url = str(source.resource["url"])
 
     def entries(self) -> list[Resource]:
         """Give the entries in the order of the items, those of one side before those of the next."""
         entries: list[Resource] = []
-        filled: dict[str, list[tuple[_Item, str]]] = {}
-        mains: list[tuple[_Item, str]] = []
+        filled: dict[str, list[tuple[Item, str]]] = {}
+        mains: list[tuple[Item, str]] = []
         for item in self._items:
             if "definition" not in item.data:
                 continue
@@ -106,21 +91,21 @@ class Templates:
                 self._refuse(components[0][0], "No item of this form fills the value that this component belongs to")
         return entries
 
-    def _entries(self, target: _Target, components: list[tuple[_Item, str]]) -> Iterator[Resource]:
+    def _entries(self, target: _Target, components: list[tuple[Item, str]]) -> Iterator[Resource]:
         """Yield the entry of the answers that are values, and one for each answer that says why there is none."""
         item, side = target.item, target.side
         answers = _path(item, side)
-        absent = [(key[1], self._reasons[key]) for key in self._options(item) if key in self._reasons]
+        absent = [(key[1], self._reasons[key]) for key in options(item.data, self._sources) if key in self._reasons]
         written = [self._component(part, fragment, target) for part, fragment in components]
         value = self._value(item, target.profile, "Observation.value[x]")
         if value is None or None in written:
             return
-        stands = " and ".join(f"value.code != {_quoted(code)}" for code, _ in absent)
+        stands = " and ".join(f"value.code != {quoted(code)}" for code, _ in absent)
         if written:
             value["component"] = written
         yield self._entry(target, f"{answers}.where({stands})" if stands else answers, value)
         for code, reason in absent:
-            context = f"{answers}.where(value.code = {_quoted(code)})"
+            context = f"{answers}.where(value.code = {quoted(code)})"
             yield self._entry(target, context, {"dataAbsentReason": {"coding": [reason]}})
         yield from self._removals(item, side, answers)
 
@@ -130,7 +115,7 @@ class Templates:
         observation = {
             "resourceType": "Observation",
             # Computed though constant: the template is an Observation, and what is made of it is one of the profile.
-            "meta": {"profile": [_OBSERVATION], "_profile": [_computed(_quoted(target.profile))]},
+            "meta": {"profile": [_OBSERVATION], "_profile": [_computed(quoted(target.profile))]},
             "identifier": [{"system": self._url, "_value": _computed(key)}],
             "status": "final",
             "category": self._category,
@@ -152,11 +137,11 @@ class Templates:
             "request": {"method": "PUT", "_url": _computed(f"{self._search()} & {key}")},
         }
 
-    def _removals(self, item: _Item, side: _Side | None, answers: str) -> Iterator[Resource]:
+    def _removals(self, item: Item, side: _Side | None, answers: str) -> Iterator[Resource]:
         """Yield what an amended response takes back: an answer it no longer holds has no Observation any more."""
-        options = [code for _, code in self._options(item)] if item.data.get("repeats") else [None]
-        for code in options:
-            chosen = answers if code is None else f"{answers}.where(value.code = {_quoted(code)})"
+        chosen_from = [code for _, code in options(item.data, self._sources)] if item.data.get("repeats") else [None]
+        for code in chosen_from:
+            chosen = answers if code is None else f"{answers}.where(value.code = {quoted(code)})"
             context = f"%resource.where(status = 'amended').where({chosen}.empty())"
             url = _computed(f"{self._search()} & {self._key(item, side, code)}")
             yield {
@@ -165,25 +150,25 @@ class Templates:
             }
 
     def _search(self) -> str:
-        return _quoted(f"Observation?identifier={self._url}|")
+        return quoted(f"Observation?identifier={self._url}|")
 
-    def _key(self, item: _Item, side: _Side | None, option: str | None = None) -> str:
+    def _key(self, item: Item, side: _Side | None, option: str | None = None) -> str:
         """Write the expression of the identifier: response, item, side and, where several may be chosen, the option."""
         parts = [item.link, *([str(side.coding["code"])] if side else [])]
         if not item.data.get("repeats"):
-            return f"%resource.id & {_quoted(':' + ':'.join(parts))}"
+            return f"%resource.id & {quoted(':' + ':'.join(parts))}"
         if option is not None:
-            return f"%resource.id & {_quoted(':' + ':'.join([*parts, option]))}"
-        return f"%resource.id & {_quoted(':' + ':'.join(parts) + ':')} & value.code"
+            return f"%resource.id & {quoted(':' + ':'.join([*parts, option]))}"
+        return f"%resource.id & {quoted(':' + ':'.join(parts) + ':')} & value.code"
 
-    def _component(self, item: _Item, fragment: str, target: _Target) -> Resource | None:
+    def _component(self, item: Item, fragment: str, target: _Target) -> Resource | None:
         value = self._value(item, target.profile, fragment)
         if value is None:
             return None
         context = {"url": _CONTEXT, "valueString": _path(item, target.side)}
         return {"extension": [context], "code": {"coding": list(item.data["code"])}, **value}
 
-    def _value(self, item: _Item, profile: str, element_id: str) -> Resource | None:
+    def _value(self, item: Item, profile: str, element_id: str) -> Resource | None:
         """Give the value as the profile types it; a finding where item and profile do not fit together."""
         elements = self._sources[profile].resource["differential"]["element"]
         element: Resource = next((found for found in elements if found["id"] == element_id), {})
@@ -201,34 +186,24 @@ class Templates:
         self._refuse(item, f"Type {item.data['type']} does not give what the profile types as {kinds or 'nothing'}")
         return None
 
-    def _effective(self, item: _Item, side: _Side | None) -> str:
+    def _effective(self, item: Item, side: _Side | None) -> str:
         """Write when the finding was made: the date the item names by its variable, else when the form was answered."""
-        named = _variables(item.data).get(_EFFECTIVE)
-        if named is None:
+        try:
+            dated = date_item(item, self._items)
+        except LookupError as error:
+            self._refuse(item, str(error))
             return _AUTHORED
-        shared: dict[str, str] = {}
-        for group in item.groups:
-            shared |= _variables(group)
-        match = _DATED_BY.fullmatch(shared.get(named.removeprefix("%"), ""))
-        dated = [found for found in self._items if match and found.link == match[1] and found.groups == item.groups]
-        if not dated:
-            self._refuse(
-                item, f"The variable {_EFFECTIVE} names no variable of the group that gives the answer of a date item"
-            )
+        if dated is None:
             return _AUTHORED
-        day = f"{_path(dated[0], side)}.value"
+        day = f"{_path(dated, side)}.value"
         return f"iif({day}.exists(), {day}, {_AUTHORED})"
 
-    def _sides(self, item: _Item) -> list[_Side | None]:
+    def _sides(self, item: Item) -> list[_Side | None]:
         """Give the repetitions of the item's group, by the answers of the item that tells them apart."""
         repeating = [group for group in item.groups if group.get("repeats")]
         if not repeating:
             return [None]
-        asks = [
-            child
-            for child in item.groups[-1]["item"]
-            if child.get("required") and "definition" not in child and child.get("answerOption")
-        ]
+        asks = asks_side(item.groups[-1])
         if repeating != [item.groups[-1]] or len(asks) != 1 or "code" not in item.groups[-1]:
             self._refuse(
                 item,
@@ -236,57 +211,22 @@ class Templates:
                 "by `answerOption`, which one is meant",
             )
             return []
-        return [_Side(str(asks[0]["linkId"]), _said(option["valueCoding"])) for option in asks[0]["answerOption"]]
+        return [_Side(str(asks[0]["linkId"]), said(option["valueCoding"])) for option in asks[0]["answerOption"]]
 
-    def _options(self, item: _Item) -> list[tuple[str, str]]:
-        listed = [
-            _said(option["valueCoding"]) for option in item.data.get("answerOption", []) if "valueCoding" in option
-        ]
-        value_set = self._sources.get(str(item.data.get("answerValueSet")))
-        if value_set is not None:
-            listed += value_set.resource.get("expansion", {}).get("contains", [])
-        return [(coding["system"], coding["code"]) for coding in listed]
-
-    def _refuse(self, item: _Item, rule: str) -> None:
+    def _refuse(self, item: Item, rule: str) -> None:
         self._findings.refuse(f"{rule}; correct the item {item.link}.", self._source.at(item.location), _SPEC)
 
 
-def _walk(items: list[Resource], location: Location, groups: tuple[Resource, ...]) -> Iterator[_Item]:
-    for index, item in enumerate(items):
-        where = (*location, index)
-        yield _Item(item, where, groups)
-        inner = (*groups, item) if item["type"] == "group" else groups
-        yield from _walk(item.get("item", []), (*where, "item"), inner)
-
-
-def _path(item: _Item, side: _Side | None) -> str:
+def _path(item: Item, side: _Side | None) -> str:
     """Write the path to the answers of an item, of one repetition only where its group repeats."""
     path = "%resource"
     for group in item.groups:
-        path += f".item.where(linkId = {_quoted(group['linkId'])})"
+        path += f".item.where(linkId = {quoted(group['linkId'])})"
         if group.get("repeats") and side is not None:
-            told = f"item.where(linkId = {_quoted(side.link)}).answer.value.code"
-            path += f".where({told} = {_quoted(side.coding['code'])})"
-    return f"{path}.item.where(linkId = {_quoted(item.link)}).answer"
-
-
-def _variables(item: Resource) -> dict[str, str]:
-    return {
-        extension["valueExpression"]["name"]: str(extension["valueExpression"].get("expression"))
-        for extension in item.get("extension", [])
-        if extension.get("url") == _VARIABLE
-    }
+            told = f"item.where(linkId = {quoted(side.link)}).answer.value.code"
+            path += f".where({told} = {quoted(side.coding['code'])})"
+    return f"{path}.item.where(linkId = {quoted(item.link)}).answer"
 
 
 def _computed(expression: str) -> Resource:
     return {"extension": [{"url": _VALUE, "valueString": expression}]}
-
-
-def _quoted(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{escaped}'"
-
-
-def _said(coding: Resource) -> Resource:
-    """Give a coding without its translations: what is recorded is the code, in the words of its system."""
-    return {name: value for name, value in coding.items() if not name.startswith("_")}
