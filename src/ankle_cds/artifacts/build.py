@@ -99,7 +99,7 @@ class _Builder:
         for source in self.sources.values():
             metadata.claim_profiles(source.resource, self.settings.get("profiles", []))
         described = self._describe_parameters(program)
-        forms.derive(self.sources, self.findings)
+        forms.derive(self.sources, self.settings, self.members, self.findings)
         self._complete(program)
         resources = self._finish()
         pathway, service = checks.endpoints(self.sources)[0][:2]

@@ -1,6 +1,6 @@
-"""Completes the forms: the answers to choose from and the extraction templates, both derived from what is authored.
+"""Completes the forms: the answers to choose from, extraction templates, and what they are filled with, all derived.
 
-A form engine that knows nothing but the Questionnaire can then show it, and can turn a response into Observations.
+A form engine that knows nothing but the Questionnaire can then fill it, show it, and turn a response into Observations.
 https://hl7.org/fhir/uv/sdc/extraction.html#template-based-extraction
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ankle_cds.artifacts import population
 from ankle_cds.artifacts.extraction import Templates
 from ankle_cds.artifacts.nodes import values_at
 
@@ -27,11 +28,17 @@ _COPIED = ("resourceType", "id", "url", "version", "name", "title", "status", "e
 _SPEC = "https://hl7.org/fhir/uv/sdc/extraction.html"
 
 
-def derive(sources: Mapping[str, Source], findings: Findings) -> None:
+def derive(
+    sources: Mapping[str, Source],
+    settings: Mapping[str, Any],
+    members: Mapping[str, frozenset[tuple[str, str]]],
+    findings: Findings,
+) -> None:
     """Contain in every form its answer value sets and, where it says under which category, its extraction templates.
 
-    Afterwards an `answerValueSet` names the contained copy, whose url is that of the value set. What cannot be derived
-    from an item becomes a finding at the item.
+    A form that is extracted is filled as well, as `population` of package.yaml (`settings`) says; `members` are the
+    codes of every value set by url. Afterwards an `answerValueSet` names the contained copy, whose url is that of the
+    value set. What cannot be derived from an item becomes a finding at the item.
     """
     reasons = dict(_absent_reasons(sources))
     for source in sources.values():
@@ -44,6 +51,15 @@ def derive(sources: Mapping[str, Source], findings: Findings) -> None:
         ]
         if category:
             _contain_templates(source, category, sources, reasons, findings)
+            if "population" in settings:
+                population.derive(
+                    source,
+                    settings["population"],
+                    sources=sources,
+                    members=members,
+                    reasons=reasons,
+                    findings=findings,
+                )
         elif _PROFILE in source.resource.get("meta", {}).get("profile", []):
             findings.refuse(
                 f"The form claims extraction but no category for its observations; add the extension {_CATEGORY}.",

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ankle_cds.artifacts import Package
+    from ankle_cds.fhir import Resource
 
 
 def offering(packages: dict[str, Package], hook: str) -> Package:
@@ -32,23 +33,43 @@ def hook_request(chart: Any, options: argparse.Namespace, templates: dict[str, s
     """
     from ankle_cds.stories import Ehr  # noqa: PLC0415  # as above
 
-    resources = [entry.resource for entry in bundle_entries(chart) if entry.resource is not None]
-    patients = [one for one in resources if one.get("resourceType") == "Patient"]
-    encounters = [one for one in resources if one.get("resourceType") == "Encounter"]
+    patients, encounters = _meant(chart, options)
     orders = _draft_orders(options)
-    if options.encounter:
-        encounters = [one for one in encounters if options.encounter in {one.get("id"), reference(one)}]
-    elif len(encounters) > 1:
-        encounters = [one for one in encounters if one.get("status") == "in-progress"]
-    context = {"userId": "Practitioner/reader", "patientId": _only(patients, "Patient", options.chart), **orders}
+    patient = _only(patients, "Patient", options.chart)
+    context = {"userId": "Practitioner/reader", "patientId": str(patient.get("id")), **orders}
     if encounters or options.encounter or not orders:  # an order may be written outside a visit
-        context["encounterId"] = _only(encounters, "Encounter", options.chart)
+        context["encounterId"] = str(_only(encounters, "Encounter", options.chart).get("id"))
     return {
         "hook": options.hook,
         "hookInstance": "00000000-0000-4000-8000-000000000000",
         "context": context,
         "prefetch": Ehr(chart).prefetch(templates, context),
     }
+
+
+def read_chart(path: Path) -> Resource:
+    """Read the chart of one patient; raises AnkleCdsError where the file is no Bundle."""
+    chart = read_json_file(path)
+    if not isinstance(chart, dict) or chart.get("resourceType") != "Bundle":
+        raise AnkleCdsError("This is no chart; give a FHIR R4 Bundle of one patient.", where=str(path))
+    return chart
+
+
+def visit(chart: Any, options: argparse.Namespace) -> tuple[Resource, Resource]:
+    """Give patient and encounter of the visit that is meant; raises AnkleCdsError where that is not clear."""
+    patients, encounters = _meant(chart, options)
+    return _only(patients, "Patient", options.chart), _only(encounters, "Encounter", options.chart)
+
+
+def _meant(chart: Any, options: argparse.Namespace) -> tuple[list[Resource], list[Resource]]:
+    resources = [entry.resource for entry in bundle_entries(chart) if entry.resource is not None]
+    patients = [one for one in resources if one.get("resourceType") == "Patient"]
+    encounters = [one for one in resources if one.get("resourceType") == "Encounter"]
+    if options.encounter:
+        encounters = [one for one in encounters if options.encounter in {one.get("id"), reference(one)}]
+    elif len(encounters) > 1:
+        encounters = [one for one in encounters if one.get("status") == "in-progress"]
+    return patients, encounters
 
 
 def _draft_orders(options: argparse.Namespace) -> dict[str, Any]:
@@ -66,10 +87,10 @@ def _draft_orders(options: argparse.Namespace) -> dict[str, Any]:
     return {"draftOrders": orders}
 
 
-def _only(found: list[Any], kind: str, chart: Path) -> str:
+def _only(found: list[Resource], kind: str, chart: Path) -> Resource:
     if len(found) != 1:
         advice = "Name it with --encounter." if kind == "Encounter" else "Put one patient into one chart."
         raise AnkleCdsError(
             f"One {kind} is needed, and the chart holds {len(found)} that could be meant. {advice}", where=str(chart)
         )
-    return str(found[0].get("id"))
+    return found[0]

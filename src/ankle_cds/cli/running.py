@@ -1,4 +1,4 @@
-"""The commands that run the guideline: demo, serve, explain, extract, parameters."""
+"""The commands that run the guideline: demo, serve, explain, parameters."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from ankle_cds.cli.chart import hook_request, offering
+from ankle_cds.cli.chart import hook_request, offering, read_chart
 from ankle_cds.cli.usage import moment, now, site_settings
 from ankle_cds.errors import AnkleCdsError
-from ankle_cds.fhir import read_json_file, write_json
+from ankle_cds.fhir import write_json
 
 if TYPE_CHECKING:
     import argparse
@@ -61,17 +61,6 @@ def describe(commands: Commands) -> None:
     explain.add_argument("--json", action="store_true", help="print plain JSON in place of the drawing")
     explain.set_defaults(command=_explain)
 
-    extract = commands.add_parser("extract", help="turn the response to a form into the Observations the rules read")
-    extract.add_argument("response", type=Path, metavar="RESPONSE.json", help="a FHIR R4 QuestionnaireResponse")
-    extract.add_argument(
-        "--patient",
-        type=Path,
-        metavar="FILE",
-        help="the Patient: decides about questions that depend on age or sex (default: they count as shown)",
-    )
-    extract.add_argument("--out", type=Path, metavar="FILE", help="file to write the Bundle to (default: print it)")
-    extract.set_defaults(command=_extract)
-
     parameters = commands.add_parser("parameters", help="list every parameter with its effective value, unit and basis")
     parameters.add_argument("--config", type=Path, metavar="FILE", help="site configuration (YAML)")
     parameters.add_argument("--json", action="store_true", help="print plain JSON in place of the drawing")
@@ -102,7 +91,7 @@ def _explain(options: argparse.Namespace) -> int:
     from ankle_cds import artifacts, explain, guidance, hooks, prefetch  # noqa: PLC0415  # as above
     from ankle_cds.service import guidance_settings  # noqa: PLC0415  # as above
 
-    chart = read_json_file(options.chart)
+    chart = read_chart(options.chart)
     package = offering(artifacts.load_all(), options.hook)
     body = hook_request(chart, options, prefetch.templates(package, options.hook))
     request = hooks.read_request(body)
@@ -114,29 +103,6 @@ def _explain(options: argparse.Namespace) -> int:
         sys.stdout.write(write_json(explanation, indent=2).decode() + "\n")
     else:
         explain.render(explanation, Console(highlight=False))
-    return 0
-
-
-def _extract(options: argparse.Namespace) -> int:
-    from ankle_cds import artifacts, forms  # noqa: PLC0415  # as above
-
-    response = read_json_file(options.response)
-    patient = read_json_file(options.patient) if options.patient else None
-    known = {url: form for package in artifacts.load_all().values() for url, form in forms.load(package).items()}
-    extracted = forms.extract(response, known, patient=patient, where=str(options.response))
-    written = write_json(extracted.bundle, indent=2) + b"\n"
-    if options.out:
-        options.out.write_bytes(written)
-    else:
-        sys.stdout.write(written.decode())
-    counts = {
-        "observations": extracted.count("PUT"),
-        "to take back if recorded earlier": extracted.count("DELETE"),
-        "answers left out because the question was hidden": extracted.hidden,
-    }
-    said = ", ".join(f"{words}: {number}" for words, number in counts.items() if number or words == "observations")
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
-    console.print(f"{extracted.form.id} {extracted.form.version}: {said}")
     return 0
 
 

@@ -1,7 +1,7 @@
-"""From the response to a form to the Observations that the logic reads, by the templates the form is published with.
+"""From what is recorded to a filled form, and from its response to the Observations that the logic reads.
 
-No rule about any item stands here: what becomes of an answer is read from the Questionnaire itself.
-https://hl7.org/fhir/uv/sdc/extraction.html#template-based-extraction
+No rule about any item stands here: what fills it and what becomes of its answer is read from the Questionnaire itself.
+https://hl7.org/fhir/uv/sdc/populate.html · https://hl7.org/fhir/uv/sdc/extraction.html#template-based-extraction
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from ankle_cds.errors import ContentError
 from ankle_cds.fhir import is_resource, split_reference
-from ankle_cds.forms.enabling import without_hidden
+from ankle_cds.forms.enabling import count_answers, without_hidden
 from ankle_cds.forms.fhirpath import Scope
+from ankle_cds.forms.filling import populate
 from ankle_cds.forms.form import Form, read_form
 from ankle_cds.forms.response import read_response
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from ankle_cds.artifacts import Package
     from ankle_cds.fhir import Resource
 
-__all__ = ["Extraction", "Form", "check", "extract", "load"]
+__all__ = ["Extraction", "Form", "check", "count_answers", "extract", "load", "populate"]
 
 _REFERENCE = "https://hl7.org/fhir/R4/questionnaireresponse-definitions.html#QuestionnaireResponse.subject"
 

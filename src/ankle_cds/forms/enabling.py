@@ -46,7 +46,7 @@ class _Pruning:
         kept = []
         for item in items:
             if not self._shown(self._questions[item["linkId"]], levels):
-                self.dropped += _answers(item)
+                self.dropped += count_answers(item)
                 continue
             inner = dict(item)
             if "item" in item:
@@ -95,5 +95,6 @@ class _Pruning:
         return []
 
 
-def _answers(item: Resource) -> int:
-    return len(item.get("answer", [])) + sum(_answers(inner) for inner in item.get("item", []))
+def count_answers(item: Resource) -> int:
+    """Count the answers of an item, or of a whole response, those of the items inside included."""
+    return len(item.get("answer", [])) + sum(count_answers(inner) for inner in item.get("item", []))

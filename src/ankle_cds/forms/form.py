@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ankle_cds.errors import ContentError
 from ankle_cds.forms.fhirpath import compile_expression
+from ankle_cds.forms.population import Population, read_population
 from ankle_cds.forms.templates import compile_template
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ class Form:
     questions: Mapping[str, Question]
     top: tuple[str, ...]
     template: Template
+    population: Population
 
 
 def read_form(resource: Resource) -> Form | None:
@@ -102,6 +104,7 @@ def read_form(resource: Resource) -> Form | None:
         questions=questions,
         top=tuple(item["linkId"] for item in resource["item"]),
         template=_located(name, lambda: compile_template(bundle, _VARIABLES)),
+        population=read_population(resource, name),
     )
 
 

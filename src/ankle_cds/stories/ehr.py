@@ -47,8 +47,8 @@ def as_of(chart: Resource, clock: datetime) -> Resource:
 class Ehr:
     """A FHIR server in miniature: answers the reads and searches of prefetch templates from one chart.
 
-    Knows the search parameters patient, status, category and code; raises ContentError for any other, because a
-    parameter that is passed over gives a wider answer than was asked for.
+    Knows the search parameters patient, encounter, status, category, code, date (ge) and _sort (-date); raises
+    ContentError for any other, because a parameter that is passed over gives a wider answer than was asked for.
     """
 
     def __init__(self, chart: Resource) -> None:
@@ -61,18 +61,28 @@ class Ehr:
 
     def answer(self, query: str) -> Resource | None:
         """Give the resource of `Type/id` (None where there is none) or the searchset of `Type?name=value&...`."""
-        kind, is_search, parameters = query.partition("?")
-        if not is_search:
-            found = (entry.resource for entry in self._entries if entry.resource and reference(entry.resource) == query)
-            return next(found, None)
+        if "?" not in query:
+            named = (entry.resource for entry in self._entries if entry.resource and reference(entry.resource) == query)
+            return next(named, None)
+        return self.search(query)
+
+    def search(self, query: str) -> Resource:
+        """Give the searchset of `Type?name=value&...`."""
+        kind, _, parameters = query.partition("?")
         wanted = [part.partition("=") for part in parameters.split("&")]
-        hits = [
-            {"fullUrl": entry.full_url, "resource": entry.resource, "search": {"mode": "match"}}
+        newest_first = ("_sort", "=", "-date") in wanted
+        if newest_first:
+            wanted.remove(("_sort", "=", "-date"))
+        found = [
+            (entry.full_url, entry.resource)
             for entry in self._entries
             if entry.resource is not None
             and entry.resource["resourceType"] == kind
             and all(_matches(entry.resource, name, value.split(",")) for name, _, value in wanted)
         ]
+        if newest_first:
+            found.sort(key=lambda hit: _moment(hit[1]), reverse=True)
+        hits = [{"fullUrl": url, "resource": one, "search": {"mode": "match"}} for url, one in found]
         bundle = {"resourceType": "Bundle", "type": "searchset", "total": len(hits)}
         return bundle | ({"entry": hits} if hits else {})
 
@@ -83,6 +93,11 @@ def _matches(resource: Resource, name: str, values: list[str]) -> bool:
             subject = resource.get("subject") or resource.get("patient") or {}
             named = split_reference(subject.get("reference", ""))
             return named is not None and any(value in {named[1], "/".join(named)} for value in values)
+        case "encounter":
+            visit = split_reference((resource.get("encounter") or {}).get("reference", ""))
+            return visit is not None and any(value in {visit[1], "/".join(visit)} for value in values)
+        case "date" if len(values) == 1 and values[0].startswith("ge"):
+            return _moment(resource) >= _start(values[0].removeprefix("ge"))
         case "status":
             return resource.get("status") in values
         case "category" | "code":
@@ -93,6 +108,19 @@ def _matches(resource: Resource, name: str, values: list[str]) -> bool:
     )
 
 
+def _moment(resource: Resource) -> datetime:
+    """Give when an Observation was made, the earliest moment its precision allows; one without comes last."""
+    text = resource.get("effectiveDateTime")
+    return _start(text) if isinstance(text, str) else _ALWAYS
+
+
+def _start(text: str) -> datetime:
+    year, month, day = (*text[: len("2026-03-12")].split("-"), "01", "01")[:3]
+    whole = text if "T" in text else f"{year}-{month}-{day}"
+    moment = datetime.fromisoformat(whole)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
 def _codings(element: Any) -> Iterator[dict[str, Any]]:
     """Yield the codings of a CodeableConcept or of a list of them."""
     for concept in element if isinstance(element, list) else [element or {}]:
@@ -100,6 +128,6 @@ def _codings(element: Any) -> Iterator[dict[str, Any]]:
 
 
 def _is_token(coding: Mapping[str, Any], value: str) -> bool:
-    """Compare with `code` (any system) or `system|code`: https://hl7.org/fhir/R4/search.html#token."""
+    """Compare with `code` (any system), `system|code` or `system|`: https://hl7.org/fhir/R4/search.html#token."""
     system, bar, code = value.rpartition("|")
-    return bool(coding.get("code") == code and (not bar or coding.get("system") == system))
+    return bool((coding.get("code") == code or (bar and not code)) and (not bar or coding.get("system") == system))
