@@ -261,6 +261,7 @@ MISTAKES: dict[str, Callable[[Small], None]] = {
     "ac_80_sided_items": put(FORM, *GROUP, "repeats", value=False),
     "ac_80_structure": put(FORM, *ASKED, "linkId", value="ankle.side"),
     "ac_80_summary": put(FORM, "item", 1, "readOnly", value=False),
+    "ac_81_filled": lose(FORM, f"{SDC}initialExpression", *ASKED),
     "ac_81_invariants": lambda small: small.of(FORM)["item"][0]["item"][1]["extension"].append(
         extension(f"{SDC}enableWhenExpression", "Expression", {"language": "text/fhirpath"})
     ),

@@ -6,11 +6,12 @@ An answer is written as its code, its number or its date; what it is called in J
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ankle_cds import artifacts, forms
-from charts import NOW, SIDES
+from charts import NOW, SIDES, day
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -94,6 +95,19 @@ def respond(
     if groups or rest:
         response["item"] = [*groups, *rest]
     return response
+
+
+def everything(name: str, **other: Any) -> Resource:
+    """A response for both ankles that answers every question, with three options where several may be chosen."""
+    values = {"date": day(9), "integer": 4, "decimal": Decimal("4.5")}
+    given: dict[str, Any] = {}
+    for question in form(name).questions.values():
+        if question.type == "choice" and not question.required:
+            codes = [code for _, code in question.options]
+            given[question.link] = codes[:3] if question.repeats else codes[0]
+        elif question.type in values:
+            given[question.link] = values[question.type]
+    return respond(name, given, left=given, **other)
 
 
 def extract(response: Resource, *, patient: Resource | None = None) -> Extraction:

@@ -254,6 +254,7 @@ def form() -> Resource:
         "answerValueSet": f"{BASE}/ValueSet/ToyAnswer",
         "extension": [
             extension(STATEMENT, "Code", "S1"),
+            extension(f"{SDC}initialExpression", "Expression", {"language": "text/fhirpath"}),
             {"url": f"{SDC}templateExtract", "extension": [extension("template", "Reference", {"reference": "#pain"})]},
         ],
         "enableWhen": [{"question": "ankle.side", "operator": "exists", "answerBoolean": True}],

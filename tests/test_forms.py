@@ -918,7 +918,7 @@ def _shown_by(expression: str) -> Callable[[Resource], None]:
 
 UNEXECUTABLE: dict[str, Callable[[Resource], None]] = {
     "function": _shown_by("%patient.birthDate.matches('2')"),
-    "operator": _shown_by("%patient.gender = 'male' or true"),
+    "operator": _shown_by("%patient.gender = 'male' xor true"),
     "variable": _shown_by("%encounter.exists()"),
     "unfinished": _shown_by("(%patient.gender = 'male'"),
     "rest": _shown_by("true false"),

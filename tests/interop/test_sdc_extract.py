@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import csv
 import json
-from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -15,6 +14,7 @@ from toolchain import HERE, PROJECT, needs, node_folder, run
 
 from ankle_cds import artifacts, forms
 from ankle_cds.fhir import read_json_file, write_json
+from responses import everything
 
 pytestmark = [pytest.mark.interop, needs("node", "npm")]
 
@@ -33,7 +33,7 @@ def answers() -> dict[str, Any]:
         response = read_json_file(folder / "response.json")
         person = read_json_file(folder / "patient.json") if (folder / "patient.json").exists() else None
         cases[form.id] = (form, response, forms.extract(response, known, patient=person, where=form.id).bundle)
-        whole = everything(form, response)
+        whole = everything(form.id, status="amended")
         cases[f"{form.id}, all questions"] = (
             form,
             whole,
@@ -45,35 +45,6 @@ def answers() -> dict[str, Any]:
     ]
     theirs = json.loads(run(["node", node_folder(HERE / "sdc_extract") / "run.mjs"], stdin=write_json(job).decode()))
     return {name: {"ours": ours, **theirs[name]} for name, (_, _, ours) in cases.items()}
-
-
-def everything(form: forms.Form, response: dict[str, Any]) -> dict[str, Any]:
-    """Return a response for both ankles that answers every question, with three options where several may be chosen."""
-
-    def level(links: tuple[str, ...], side: tuple[str, str]) -> list[dict[str, Any]]:
-        given: list[dict[str, Any]] = []
-        for link in links:
-            question = form.questions[link]
-            if question.type == "group":
-                options = form.questions[question.children[0]].options
-                given += [{"linkId": link, "item": level(question.children, option)} for option in options]
-            elif question.type == "choice":
-                keys = list(question.options)
-                keys = keys[:3] if question.repeats else [side] if question.required else keys[:1]
-                codes = [{"valueCoding": {"system": system, "code": code}} for system, code in keys]
-                given.append({"linkId": link, "answer": codes})
-            elif question.type in VALUES:
-                given.append({"linkId": link, "answer": [VALUES[question.type]]})
-        return given
-
-    return {**response, "status": "amended", "item": level(form.top, ("", ""))}
-
-
-VALUES = {
-    "date": {"valueDate": "2026-05-01"},
-    "integer": {"valueInteger": 4},
-    "decimal": {"valueDecimal": Decimal("4.5")},
-}
 
 
 def by_address(bundle: dict[str, Any]) -> dict[str, Any]:

@@ -118,6 +118,17 @@ def ac_81_population(built: Built) -> Iterator[Look]:
         yield look(one, "item", ok, "the side is not populated from the encounter")
 
 
+def ac_81_filled(built: Built) -> Iterator[Look]:
+    """Every coded question is filled with what is recorded."""
+    for one in built.of_type("Questionnaire"):
+        for item, path in answerable(one):
+            if "code" in item:
+                filled = any(
+                    has_extension(item, f"{SDC}{name}") for name in ("initialExpression", "observationLinkPeriod")
+                )
+                yield look(one, path, filled, "nothing fills this question")
+
+
 def ac_81_never_used(built: Built) -> Iterator[Look]:
     """No other way of extraction is used."""
     never = re.compile("|".join(built.expected["extractionNeverUsed"]))
