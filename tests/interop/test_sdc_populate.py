@@ -17,6 +17,7 @@ from toolchain import HERE, PROJECT, needs, node_folder, run
 from ankle_cds import artifacts, forms
 from ankle_cds.fhir import read_json_file, write_json
 from ankle_cds.stories import Ehr
+from charts import ENCOUNTER, FINDINGS, concept, encounter, item, patient
 from responses import everything
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ pytestmark = [pytest.mark.interop, needs("node", "npm")]
 DIFFERENCES = HERE / "population-differences.tsv"
 CHARTS = ("heels-and-apixaban", "dancer-first-visit-pattern-fits", "both-ankles", "left-in-the-booking-text")
 NOW = datetime.fromisoformat("2026-06-02T10:00:00+00:00")
+HERE_AND_NOW: dict[str, Any] = {"encounter": {"reference": ENCOUNTER}, "at": "2026-06-01T09:00:00Z"}
 PACKAGE = artifacts.load_all()["posterior-ankle-impingement"]
 FORMS = forms.load(PACKAGE)
 
@@ -43,8 +45,34 @@ def charts(form: forms.Form) -> Iterator[tuple[str, dict[str, Any]]]:
         recorded = forms.extract(response, FORMS, patient=None, where=name).bundle["entry"]
         resources = [subject, visit, *(entry["resource"] for entry in recorded if "resource" in entry)]
         yield name, {"resourceType": "Bundle", "entry": [{"resource": one} for one in resources]}
+    yield "told twice", {"resourceType": "Bundle", "entry": [{"resource": one} for one in told_twice()]}
     for name in CHARTS:
         yield name, read_json_file(PROJECT / "examples" / "posterior-ankle-impingement" / name / "chart.json")
+
+
+def told_twice() -> list[dict[str, Any]]:
+    """Return records of which no question can be filled but the side: the last ones contradict each other."""
+    tests = [item("forced-plantarflexion-test", value, **HERE_AND_NOW) for value in ("positive", "negative")]
+    responses = [item("response-to-care", value, **HERE_AND_NOW) for value in ("improved", "worse")]
+    studies = [
+        item(
+            "imaging-finding",
+            "os-trigonum",
+            component=[
+                {"code": concept(FINDINGS, "imaging-modality"), "valueCodeableConcept": concept(FINDINGS, modality)}
+            ],
+            **HERE_AND_NOW,
+        )
+        for modality in ("radiograph", "mri")
+    ]
+    return [patient(), encounter(), *tests, *responses, *studies]
+
+
+def test_what_contradicts_itself_is_filled_in_by_neither(answers: dict[str, Any]) -> None:
+    """The other engine takes the first of several answers: the expression itself must give none."""
+    for case in (case for case in answers if case.endswith("told twice")):
+        for filled in (answers[case]["ours"], answers[case]["response"]):
+            assert list(flat(filled["item"])) == [("24028007:ankle.side", "http://snomed.info/sct|24028007")], case
 
 
 @pytest.fixture(scope="module")
@@ -72,13 +100,13 @@ def answers() -> dict[str, Any]:
 
 def flat(items: list[dict[str, Any]], side: str = "") -> Iterator[tuple[str, str]]:
     """Yield each answer as its place and its value, without the words for a code."""
-    for item in items:
-        for answer in item.get("answer", []):
+    for one in items:
+        for answer in one.get("answer", []):
             (value,) = (value for name, value in answer.items() if name.startswith("value"))
             said = f"{value['system']}|{value['code']}" if isinstance(value, dict) else str(value)
-            yield f"{side}{item['linkId']}", said
-        inner = item.get("item", [])
-        named = [one["answer"][0]["valueCoding"]["code"] for one in inner if one["linkId"] == "ankle.side"]
+            yield f"{side}{one['linkId']}", said
+        inner = one.get("item", [])
+        named = [part["answer"][0]["valueCoding"]["code"] for part in inner if part["linkId"] == "ankle.side"]
         yield from flat(inner, f"{named[0]}:" if named else side)
 
 

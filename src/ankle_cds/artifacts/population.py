@@ -143,7 +143,7 @@ class _Expressions:
         if group is not None and item.data in asks_side(group):
             return f"%{group['linkId']}.first()"
         if self._filled[item.link] is None:
-            return self._day(item) if any(dated is item for dated in self._dated.values()) else None
+            return self._day(item) if self._dated_by(item) else None
         main = self._main(item)
         if main is None:
             return None
@@ -188,17 +188,22 @@ class _Expressions:
         return parts
 
     def _day(self, item: Item) -> str:
-        """Write the day on which the last of the findings that this item dates was made."""
-        return f"{self._family(item)}.first().effective"
+        """Write the day on which the last of the findings that this item dates was made, where those are one thing."""
+        mains = self._dated_by(item)
+        agreed = [self._component(self._latest(main), part) for main in mains for part in self._components(main)]
+        agreed += [self._latest(main) for main in mains if not main.data.get("repeats")]
+        conditions = " and ".join(f"{part}.distinct().skip(1).empty()" for part in agreed)
+        day = f"{self._records(mains)}.first().effective"
+        return f"iif({conditions}, {day}, {{}})" if conditions else day
 
     def _latest(self, main: Item) -> str:
         """Write the records of a finding that are of the last moment, of those that one date item dates together."""
-        anchor = self._family(self._dated[main.link] or main)
-        return f"{self._records([main])}.where(effective = {anchor}.first().effective)"
+        dated = self._dated[main.link]
+        together = self._records([main] if dated is None else self._dated_by(dated))
+        return f"{self._records([main])}.where(effective = {together}.first().effective)"
 
-    def _family(self, item: Item) -> str:
-        dated = [one for one in self.items if self._dated[one.link] is item and self._filled[one.link] == ""]
-        return self._records(dated or [item])
+    def _dated_by(self, item: Item) -> list[Item]:
+        return [one for one in self.items if self._dated[one.link] is item and self._filled[one.link] == ""]
 
     def _records(self, mains: list[Item]) -> str:
         """Write the records of some findings of the ankle in question, or of no ankle."""
