@@ -1,4 +1,4 @@
-"""The script that asks a terminology server says of each code what the server said; green is only when all are active."""
+"""The script that asks a terminology server says of each code what the server said; only all active is green."""
 
 from __future__ import annotations
 

@@ -84,11 +84,11 @@ def answers() -> dict[str, Any]:
             resources = [entry["resource"] for entry in chart["entry"]]
             (patient,) = (one for one in resources if one["resourceType"] == "Patient")
             encounter = next(one for one in resources if one["resourceType"] == "Encounter")
-            ehr, asked = Ehr(chart), {}
+            ehr = Ehr(chart)
+            asked: dict[str, Any] = {}
 
             def search(query: str, ehr: Ehr = ehr, asked: dict[str, Any] = asked) -> dict[str, Any]:
-                asked[query] = ehr.search(query)
-                return asked[query]
+                return asked.setdefault(query, ehr.search(query))  # type: ignore[no-any-return]
 
             launch = {"patient": patient, "encounter": encounter}
             case = f"{form.id}, {name}"
