@@ -120,6 +120,7 @@ class _Call:
         given = self._evaluate(request, data, now, record)
         marks.append(time.perf_counter())
         record["actions"] = [card["source"]["topic"]["code"] for card in given.cards]
+        record["cards"] = [card["uuid"] for card in given.cards if "uuid" in card] or None
         names = ("parse", "gather", "evaluate")
         spans = (round(1000 * (after - before), 3) for before, after in pairwise(marks))
         record["parts"] = dict(zip(names, spans, strict=True))
