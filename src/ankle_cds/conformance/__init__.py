@@ -19,7 +19,7 @@ from outside says why, and which test shows it for our own service.
 """
 
 from ankle_cds.conformance.drawing import document, draw
-from ankle_cds.conformance.looking import Check, Found, Look, checks, examine
+from ankle_cds.conformance.looking import Check, Found, Look, all_checks, examine
 from ankle_cds.conformance.own import own
 from ankle_cds.conformance.records import Records
 from ankle_cds.conformance.results import Result, Score, State, judge, run, score, weighted
@@ -40,7 +40,7 @@ __all__ = [
     "Signer",
     "State",
     "Subject",
-    "checks",
+    "all_checks",
     "document",
     "draw",
     "examine",

@@ -66,7 +66,7 @@ def look(where: str, ok: object, problem: str) -> Look:
     return Look(where, None if ok else problem)
 
 
-def checks() -> Mapping[str, Check]:
+def all_checks() -> Mapping[str, Check]:
     """Find every check, by name."""
     package = importlib.import_module("ankle_cds.conformance.checks")
     modules = [

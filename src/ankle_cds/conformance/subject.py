@@ -9,6 +9,7 @@ import json
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin
 
 from ankle_cds.client import RawClient, Reply
 from ankle_cds.conformance import samples as composing
@@ -90,7 +91,7 @@ class Subject:
         self.foreign = foreign
         self.guarded = guarded
         self.exchanges: list[Exchange] = []
-        self._client = client
+        self.client = client
 
     def send(
         self,
@@ -100,17 +101,20 @@ class Subject:
         *,
         headers: Sequence[tuple[str, str]] = (JSON,),
         token: str | None = "",
+        root: bool = False,
     ) -> Reply:
         """Make one call; bytes are sent as they are, anything else as JSON.
 
-        `token` replaces the one of the signer ("" its own, None no token). No answer is one of status 0.
+        `token` replaces the one of the signer ("" its own, None no token); `root` takes the path from the root of the
+        host. No answer is one of status 0.
         """
         sent = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
         if token == "" and self.signer is not None:
             token = self.signer.token(path)
         authorization = [("Authorization", f"Bearer {token}")] if token else []
         try:
-            reply = self._client.send(method, self.base + path, headers=[*headers, *authorization], body=sent)
+            address = urljoin(self.base, path) if root else self.base + path
+            reply = self.client.send(method, address, headers=[*headers, *authorization], body=sent)
         except ServerError:
             reply = Reply(NO_ANSWER, (), b"", 0.0)
         self.exchanges.append(Exchange(method, path.partition("?")[0], reply))

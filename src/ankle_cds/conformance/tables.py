@@ -12,7 +12,7 @@ from typing import Literal
 
 _FOLDER = Path(__file__).parent
 _SPECIFICATION = "https://cds-hooks.hl7.org/2.0/"
-PROOF = "tests/test_conformance_rows.py::test_row"
+PROOF = "tests/test_conformance.py::test_row"
 """Where rows that cannot be observed from outside are shown for our own service; the key stands in brackets."""
 
 

@@ -17,15 +17,17 @@ _HEALTH = ("/health", "/health/live", "/health/ready", "/healthz", "/readyz")
 
 def health_and_metrics_are_told(subject: Subject) -> Iterator[Look]:
     """Whether the service is well can be asked, and how it fares, in the form Prometheus reads."""
-    well = any(subject.send("GET", path, token=None).status == OK for path in _HEALTH)
+    well = any(
+        subject.send("GET", path, token=None, root=root).status == OK for path in _HEALTH for root in (False, True)
+    )
     yield look("health", well, "is not told at any usual address")
-    metrics = subject.send("GET", "/metrics", token=None)
+    metrics = subject.send("GET", "/metrics", token=None, root=True)
     yield look("metrics", metrics.status == OK and b"# HELP" in metrics.body, "are not told")
 
 
 def the_interface_is_described(subject: Subject) -> Iterator[Look]:
     """The interface is published as OpenAPI 3."""
-    document = decoded(subject.send("GET", "/openapi.json", token=None))
+    document = decoded(subject.send("GET", "/openapi.json", token=None, root=True))
     described = isinstance(document, dict) and str(document.get("openapi", "")).startswith("3.")
     yield look("/openapi.json", described, "is no OpenAPI 3 document")
 

@@ -45,7 +45,7 @@ def missing_data_are_read(subject: Subject) -> Iterator[Look]:
 def either_way_gives_the_same(subject: Subject) -> Iterator[Look]:
     """Data from prefetch, from the FHIR server, or from each in part give the same cards."""
     records, keys = _ready(subject)
-    whole = _cards(_call(subject, _prefetch(subject)))
+    whole = _cards(subject.post(subject.usual, subject.usual.document()))
     for name, left_out in {"all read": set(keys), "half read": set(sorted(keys)[1::2])}.items():
         records.hold(held(subject, subject.usual))
         reply = _call(subject, {key: value for key, value in _prefetch(subject).items() if key not in left_out})
@@ -146,8 +146,8 @@ def a_failure_is_an_answer(subject: Subject) -> Iterator[Look]:
 
 
 def any_key_may_be_missing(subject: Subject) -> Iterator[Look]:
-    """Any part of what is announced may be left out: the answer is cards or 412, never an error."""
-    keys = sorted(_keys(subject))
+    """Any part of the prefetched data may be left out: the answer is cards or 412, never an error."""
+    keys = sorted(_sent(subject))
     parts = {f"without {key}": {key} for key in keys} | {f"only {key}": set(keys) - {key} for key in keys}
     for name, left_out in parts.items():
         prefetch = {key: value for key, value in _prefetch(subject).items() if key not in left_out}
@@ -160,7 +160,7 @@ def odd_values_are_survived(subject: Subject) -> Iterator[Look]:
     wrong = {"resourceType": "Basic", "id": "b"}
     bundle = {"resourceType": "Bundle", "type": "searchset", "entry": [{"resource": wrong}, {}, {"resource": None}]}
     values = {"a text": "x", "an array": [1], "no resource": {"a": 1}, "another resource": wrong, "a Bundle": bundle}
-    for key in _keys(subject):
+    for key in _sent(subject):
         for name, value in values.items():
             reply = subject.post(subject.usual, subject.usual.document(prefetch=_prefetch(subject) | {key: value}))
             yield look(f"{key}: {name}", reply.status in _FINE, f"answered {reply.status}")
@@ -237,6 +237,14 @@ def _keys(subject: Subject) -> dict[str, str]:
         raise NotUsedError("no prefetch template is announced")
     announced = {key: template for hook, key, template in subject.templates if hook == subject.usual.hook}
     return {key: template for key, template in announced.items() if key in _prefetch(subject)}
+
+
+def _sent(subject: Subject) -> list[str]:
+    """Give the keys the usual sample has data for, announced or not."""
+    keys = list(_prefetch(subject))
+    if not keys:
+        raise NotUsedError("no prefetch template is announced, and no request with prefetch was given")
+    return keys
 
 
 def _prefetch(subject: Subject) -> dict[str, Any]:
