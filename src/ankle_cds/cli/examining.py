@@ -60,9 +60,10 @@ def _conformance(options: argparse.Namespace) -> int:
     from ankle_cds import conformance, lint  # noqa: PLC0415  # each command loads only what it needs
 
     own = options.url is None
-    if own and (options.request or options.origin or options.issuer):
+    if own and (options.request or options.origin or options.issuer or options.key or options.kid):
         raise UsageError("--request, --origin and --issuer go with --url; our own service brings its own.")
-    if bool(options.issuer) != bool(options.key and options.kid):
+    client = (options.issuer, options.key, options.kid)
+    if any(client) != all(client) or (options.audience and not options.issuer):
         raise UsageError("--issuer, --key and --kid go together.")
     error, out = Console(stderr=True, highlight=False), Console(highlight=False)
     reports = lint.read_reports(options.report)

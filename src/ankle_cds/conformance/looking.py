@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from ankle_cds.conformance.subject import Subject
 
 
+_ODD = (AttributeError, IndexError, KeyError, TypeError, ValueError)
+"""What reading an answer of another form than was expected ends in; the check of that form tells it."""
+
+
 class NotSeenError(Exception):
     """Nothing came back that the check could look at; says what would have to come."""
 
@@ -76,9 +80,11 @@ def all_checks() -> Mapping[str, Check]:
 
 
 def examine(check: Check, subject: Subject) -> Found:
-    """Run one check."""
+    """Run one check; where it stumbles over the form of an answer, that is neither for nor against the service."""
     try:
         looks = tuple(check.function(subject))
+    except _ODD as error:
+        return Found(check, reason=f"an answer has a form that the check cannot read ({type(error).__name__})")
     except NotUsedError as error:
         return Found(check, reason=str(error), unused=True)
     except NotSeenError as error:
