@@ -9,15 +9,21 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ankle_cds import artifacts, conformance, stories
+from ankle_cds.client import RawClient
 from ankle_cds.conformance import State, Subject
 from ankle_cds.conformance.checks import calls
+from ankle_cds.conformance.samples import Sample
+from ankle_cds.conformance.subject import cards_of, without_uuids
 from ankle_cds.conformance.tables import PROOF
 from ankle_cds.lint import Reports
+from ankle_cds.service import background, create_app
+from ankle_cds.settings import load
 from conformance_cases import SHOWN
 from conformance_defects import DEFECTS, SILENT, Switch, Told
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from ankle_cds.conformance import Found, Result
 
@@ -134,6 +140,26 @@ def test_each_check_can_fail(name: str, stage: tuple[Switch, Subject], monkeypat
     finally:
         switch.set()
     assert broken.problems, broken.reason or "nothing was noticed"
+
+
+@pytest.mark.parametrize("supports", [[], ["actionSelectionBehavior"]])
+def test_clients_that_support_it_are_told_how_actions_go_together(supports: list[str], tmp_path: Path) -> None:
+    """H3-05: a client registered with it gets actionSelectionBehavior, any other gets the same cards without."""
+    story = next(one for one in stories.read_all() if one.expect)
+    expected = json.loads(story.expected_file.read_text("utf-8"))["cards"]
+    signer = conformance.Signer.fresh("https://client.example", "https://cds.example")
+    file = tmp_path / "keys.json"
+    file.write_text(json.dumps({"keys": [key.public() for key in signer.keys]}), "utf-8")
+    client = {"iss": signer.issuer, "key_set": str(file), "supports": supports}
+    site = load(environment={}, public_base_url="https://cds.example", clients=[client], port=0, request_deadline=60.0)
+    app = create_app(artifacts.load_all(), site, lambda: story.clock)
+    with background(app, site) as url, RawClient() as http:
+        sample = Sample(story.id, story.condition, json.loads(story.request_file.read_text("utf-8")))
+        subject = Subject(url, http, given=[sample], signer=signer)
+        cards = cards_of(subject.post(sample, sample.document()))
+    found = [one.pop("actionSelectionBehavior", None) for card in cards for one in card["suggestions"]]
+    assert set(found) == ({"all"} if supports else {None})
+    assert [without_uuids(card) for card in cards] == [without_uuids(card) for card in expected]
 
 
 def test_nothing_is_passed_unseen(stage: tuple[Switch, Subject]) -> None:

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from ankle_cds import elm, guidance, hooks, parameters, prefetch
+from ankle_cds.cards import understood_by
 from ankle_cds.errors import ServiceFault
 from ankle_cds.fhir import read_json
 from ankle_cds.service import answers, log
@@ -124,7 +125,7 @@ class _Call:
         names = ("parse", "gather", "evaluate")
         spans = (round(1000 * (after - before), 3) for before, after in pairwise(marks))
         record["parts"] = dict(zip(names, spans, strict=True))
-        return answers.document({"cards": given.cards})
+        return answers.document({"cards": understood_by(caller.supports, given.cards)})
 
     async def feedback(self, http: Request) -> Response:
         """Take in feedback, all of it or none; each entry is recorded as one log line, without any free text."""
