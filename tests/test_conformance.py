@@ -31,9 +31,6 @@ ROWS = {row.key: row for row in conformance.rows()}
 APPLICABLE = [key for key, row in ROWS.items() if row.how in {"http", "test"}]
 NOT_USED = {
     "cds-hooks_2.0@94": "every card has suggestions",
-    "cds-hooks_2.0@111": "no source has icon",
-    "cds-hooks_2.0@112": "no source has icon",
-    "cds-hooks_2.0@113": "no source has icon",
     "cds-hooks_2.0@132": "no action is of type update",
 }
 """Rows about something our service does without, each with what the examination says then."""
@@ -159,6 +156,7 @@ def test_clients_that_support_it_are_told_how_actions_go_together(supports: list
         cards = cards_of(subject.post(sample, sample.document()))
     found = [one.pop("actionSelectionBehavior", None) for card in cards for one in card["suggestions"]]
     assert set(found) == ({"all"} if supports else {None})
+    assert {card["source"].pop("icon") for card in cards} == {"https://cds.example/icon.png"}
     assert [without_uuids(card) for card in cards] == [without_uuids(card) for card in expected]
 
 

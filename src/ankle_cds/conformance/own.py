@@ -41,7 +41,7 @@ class _OpenStage(Stage):
     def site(self, parameters: Mapping[str, Any]) -> settings.Settings:
         """Give the settings of a site that has set these parameters, in development mode."""
         more = {"cors_origins": (ORIGIN,), "callback_total": _PATIENCE, "callback_read": _PATIENCE}
-        return super().site(parameters).model_copy(update=more)
+        return super().site(parameters).model_copy(update=more | {"public_base_url": AUDIENCE})
 
 
 @contextmanager
