@@ -89,6 +89,7 @@ def score(found: Mapping[str, Found], results: Sequence[Result], reports: Report
         because = f"{len(seen) - len(low)} of {len(shares)} parts"
         because += f"; lacks {_few(low)}" if low else ""
         because += f"; not seen {_few(unseen)}" if unseen else ""
+        because += f"; {feature.note}" if feature.note else ""
         yield Score(feature, given, because)
 
 
