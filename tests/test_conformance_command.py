@@ -73,6 +73,7 @@ def test_a_peer_is_examined_from_its_discovery_alone(capsys: pytest.CaptureFixtu
         "@177": "fail",  # tokens
         "@201": "not observable",  # it looks at no token
         "H3-01": "fail",  # version
+        "@75": "not observable",  # system actions: of no concern to ours, not looked at in others
         "@82": "not observable",  # its log
     }
     assert {key: found[key] for key in expected} == expected

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _FULL, _PART = 2, 1
 _HALF = 0.5
+_NOBODY = "no check looks at it"
 _ELSEWHERE = "shown for our own service by"
 
 
@@ -108,12 +109,9 @@ def by_level(results: Iterable[Result]) -> dict[str, dict[str, int]]:
 
 
 def _judged(row: Row, found: Mapping[str, Found], *, own: bool, reports: Reports | None) -> Result:
-    if row.how == "no":
-        return Result(row, State.NOT_APPLICABLE, reason=row.by)
-    if row.how == "open":
-        return Result(
-            row, State.OPEN if own else State.NOT_OBSERVABLE, reason=row.by if own else "no check looks at it"
-        )
+    if row.how in {"no", "open"}:
+        state = State.OPEN if row.how == "open" else State.NOT_APPLICABLE
+        return Result(row, state, reason=row.by) if own else Result(row, State.NOT_OBSERVABLE, reason=_NOBODY)
     if row.how == "test":
         seen, good = _reported(row, reports) if own else (0, 0)
         if seen:
