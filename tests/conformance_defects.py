@@ -11,7 +11,7 @@ import time
 import urllib.request
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -61,7 +61,6 @@ class Switch:
 
     ask: Ask = lambda asked: asked
     tell: Tell = lambda _asked, told: told
-    apps: list[Any] = field(default_factory=list)
 
     def set(self, ask: Ask | None = None, tell: Tell | None = None) -> None:
         self.ask = ask or (lambda asked: asked)

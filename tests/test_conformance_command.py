@@ -166,6 +166,30 @@ def test_a_discovery_of_any_shape_is_survived(services: Any, capsys: pytest.Capt
     assert document is None or states(document)["@6"] in {"pass", "fail"}
 
 
+def test_where_discovery_is_not_found_nothing_counts_as_left_free(capsys: pytest.CaptureFixture[str]) -> None:
+    """Of a service that lists nothing, nothing is known: it is not taken for one that does without."""
+    with peer(CARD) as url:
+        found = states(examined(capsys, "--url", f"{url}/elsewhere"))
+    assert found["@4"] == "fail"
+    assert "not applicable" not in set(found.values())
+    assert found["@11"] == found["@83"] == "not observable"
+
+
+def test_reports_name_nobody(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Patient, encounter and user of a given request stand nowhere in the report."""
+    body = compose({"hook": "patient-view", "id": "peer"}).document()
+    body["context"] = {name: f"{SECRET}-{name}" for name in ("patientId", "encounterId")}
+    body["context"]["userId"] = f"Practitioner/{SECRET}"
+    body["prefetch"] = {"patient": {"resourceType": "Patient", "id": SECRET, "name": [{"family": SECRET}]}}
+    file = tmp_path / "opened.json"
+    file.write_text(json.dumps(body), "utf-8")
+    wrong = {**CARD, "links": [{"url": f"https://a.example/{SECRET}-patientId"}], SECRET: None}
+    with peer(wrong) as url:
+        document = examined(capsys, "--url", url, "--request", str(file))
+    assert states(document)["@3"] == states(document)["@139"] == "fail"
+    assert SECRET not in json.dumps(document)
+
+
 ODD_CARDS = [
     {},
     {"source": [], "suggestions": 5, "links": "x", "overrideReasons": {}, "uuid": [], "detail": {}, "summary": 1},

@@ -86,6 +86,8 @@ def examine(check: Check, subject: Subject) -> Found:
     except _ODD as error:
         return Found(check, reason=f"an answer has a form that the check cannot read ({type(error).__name__})")
     except NotUsedError as error:
+        if not subject.entries:
+            return Found(check, reason="discovery lists no service")
         return Found(check, reason=str(error), unused=True)
     except NotSeenError as error:
         return Found(check, reason=str(error))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from ankle_cds.client import Reply
-    from ankle_cds.conformance.records import Records
+    from ankle_cds.conformance.records import Read, Records
     from ankle_cds.conformance.subject import Subject
 
 _FINE = {200, 412}
@@ -57,7 +57,7 @@ def either_way_gives_the_same(subject: Subject) -> Iterator[Look]:
 def reads_carry_the_token(subject: Subject) -> Iterator[Look]:
     """Every read carries the access token of its call."""
     for read in _read_all(subject):
-        yield look(read.query, read.authorization == f"Bearer {TOKEN}", "has no such token")
+        yield look(_named(subject, read), read.authorization == f"Bearer {TOKEN}", "has no such token")
 
 
 def nothing_is_read_without_token(subject: Subject) -> Iterator[Look]:
@@ -107,7 +107,7 @@ def nothing_is_read_afterwards(subject: Subject) -> Iterator[Look]:
     if not records.reads:
         raise NotUsedError("nothing is read from the client's FHIR server")
     for read in records.reads:
-        yield look(read.query, read.at <= answered, "comes after the answer")
+        yield look(_named(subject, read), read.at <= answered, "comes after the answer")
 
 
 def refused_reads_are_survived(subject: Subject) -> Iterator[Look]:
@@ -215,12 +215,19 @@ def _not_asked(subject: Subject, values: Mapping[str, Any]) -> Iterator[Look]:
         yield look(key, reply.status in _FINE, f"answered {reply.status}")
 
 
-def _read_all(subject: Subject) -> list[Any]:
+def _read_all(subject: Subject) -> list[Read]:
     records, _ = _ready(subject)
     _call(subject, {})
     if not records.reads:
         raise NotUsedError("nothing is read from the client's FHIR server")
     return list(records.reads)
+
+
+def _named(subject: Subject, read: Read) -> str:
+    """Give the key a read is for: the query itself names a patient."""
+    context = subject.usual.body["context"]
+    keys = (key for key, template in _keys(subject).items() if spelled(filled(template, context)) == read.query)
+    return next(keys, "a read that was not announced")
 
 
 def _ready(subject: Subject) -> tuple[Records, dict[str, str]]:

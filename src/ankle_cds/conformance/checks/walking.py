@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from ankle_cds.conformance.looking import Look, NotUsedError, look
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 
     from ankle_cds.conformance.subject import Subject
 
+_NAME = re.compile(r"[A-Za-z]{1,40}")
 _MAY_BE_EMPTY = {"cards", "services"}
 
 
@@ -53,7 +55,7 @@ def _empty(value: Any, name: str = "the answer") -> Iterator[str]:
             yield name
     elif isinstance(value, dict):
         for member, inner in value.items():
-            yield from _empty(inner, str(member))
+            yield from _empty(inner, member if _NAME.fullmatch(member) else "a member")
     elif isinstance(value, list):
         for inner in value:
             yield from _empty(inner, f"an item of {name}")
