@@ -382,3 +382,11 @@ def test_cards_name_the_icon_where_clients_can_fetch_it(base: str | None, icon: 
     """Only an https address under which clients call leads to it."""
     settings = load(environment={}, mode="development", public_base_url=base)
     assert guidance_settings({}, settings).cards.icon_url == icon
+
+
+@pytest.mark.parametrize("version", ["2.0.1", "3.0.0"])
+def test_a_site_says_which_version_of_the_specification_it_offers(version: str) -> None:
+    """The published version and the ballot's differ in what discovery says; the cards are the same."""
+    app = stub_app(development(spec_version=version))
+    assert {entry["version"] for entry in call("GET", "/cds-services", app).json()["services"]} == {version}
+    assert post(hook_request(), app).json()["cards"] == post(hook_request()).json()["cards"]

@@ -149,7 +149,7 @@ def _share(
     if part.startswith("tests/"):
         seen, good = reports.shown(part, "") if reports else (0, 0)
         return good / seen if seen else None
-    return 0.0
+    return None
 
 
 def _few(parts: Sequence[str], limit: int = 3) -> str:

@@ -51,7 +51,7 @@ class Feature:
     """One scored feature: its weight, what HealthChain, AHRQ CQL Services and HAPI reached, our goal, and its parts.
 
     Scores are 0 absent, 1 partial, 2 conforms; None where it is not known. A part is an http check, the key of a row,
-    or a file of tests; `note` says what is measured elsewhere or not at all.
+    a file of tests, or what nothing looks at yet; `note` says what is measured elsewhere or not at all.
     """
 
     number: int
