@@ -18,6 +18,7 @@ from ankle_cds.conformance import Signer, Subject
 from ankle_cds.conformance.samples import compose, filled
 from ankle_cds.errors import AnkleCdsError, ServerError
 from ankle_cds.service import background
+from conformance_cases import AUDIENCE, production
 from stub_service import development, fhir_server
 
 if TYPE_CHECKING:
@@ -152,6 +153,23 @@ def test_a_client_signs_with_its_own_key(tmp_path: Path, capsys: pytest.CaptureF
     said = capsys.readouterr().err
     assert "key.pem" in said
     assert SECRET not in said
+
+
+def test_a_guarded_service_is_examined_with_the_tokens_of_a_client(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With the key of a client it is seen what right and wrong tokens open; without, that strangers are refused."""
+    file = tmp_path / "key.pem"
+    with production() as (url, signer, _):
+        form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        file.write_bytes(signer.keys[0].private.private_bytes(*form))
+        given = ["--issuer", signer.issuer, "--kid", signer.keys[0].kid, "--key", str(file), "--audience", AUDIENCE]
+        known = states(examined(capsys, "--url", url, *given))
+        stranger = states(examined(capsys, "--url", url))
+    trust = ("@176", "@177", "@182", "@184", "@189", "@190", "@191", "@192", "@195", "@199", "@201", "@203", "@205")
+    assert {key: known[key] for key in trust} == dict.fromkeys(trust, "pass")
+    assert stranger["@176"] == stranger["@195"] == "pass"
+    assert stranger["@190"] == stranger["@205"] == stranger["@199"] == stranger["@19"] == "not observable"
 
 
 @pytest.mark.parametrize("services", [None, {}, [], [5], [{"id": 5}], [{"hook": ["a"], "id": "x", "prefetch": [1]}]])

@@ -1,7 +1,7 @@
 """Whom the service lets in: calls without a token, and with tokens that are wrong in one way.
 
-With a registered client (a signer) every token is right but for the one thing tried; without one it is signed by
-nobody the service knows. https://cds-hooks.hl7.org/2.0/#trusting-cds-clients
+With a registered client (a signer) every token is right but for the one thing tried. Without one, tokens are those of a
+stranger, who is refused whatever else is wrong with them: then only that is looked at. https://cds-hooks.hl7.org/2.0/#trusting-cds-clients
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ankle_cds.client import Reply
+    from ankle_cds.conformance.samples import Sample
     from ankle_cds.conformance.subject import Subject
 
 _REFUSED = {401, 403}
@@ -35,7 +36,7 @@ def callers_are_authenticated(subject: Subject) -> Iterator[Look]:
         "two headers": [f"Bearer {token}", f"Bearer {token}"],
     }.items():
         headers = [JSON, *(("Authorization", value) for value in values)]
-        reply = guarded.send("POST", _path(guarded), guarded.usual.document(), headers=headers, token=None)
+        reply = guarded.send("POST", _path(guarded), _sample(guarded).document(), headers=headers, token=None)
         yield look(name, reply.status in _REFUSED, f"answered {reply.status}")
     if guarded.signer is not None:
         yield _let_in(guarded, "a right token")
@@ -49,7 +50,7 @@ def unsigned_tokens_are_refused(subject: Subject) -> Iterator[Look]:
 
 def shared_secrets_are_refused(subject: Subject) -> Iterator[Look]:
     """A token signed with a secret that both sides could know is refused, also when it is the public key itself."""
-    guarded = _closed(subject)
+    guarded = _signed(subject)
     signer = _signer(guarded)
     for alg in ("HS256", "HS384", "HS512"):
         for name, secret in {
@@ -86,20 +87,20 @@ def strangers_are_refused(subject: Subject) -> Iterator[Look]:
         "missing": None,
         "with a slash": f"{_signer(guarded).issuer}/",
     }.items():
-        yield _shut_out(subject, f"iss {name}", claims={"iss": issuer})
+        yield _refused(guarded, f"iss {name}", claims={"iss": issuer})
     addresses = ["https://stranger.example.org/jwks.json"]
     if foreign is not None:
         foreign.hold({})
         addresses.append(f"{foreign.url}/jwks")
     for address in addresses:
-        yield _shut_out(subject, "jku unlisted", header={"jku": address})
+        yield _refused(guarded, "jku unlisted", header={"jku": address})
     if foreign is not None:
         yield look("jku unlisted", not foreign.reads, "is asked for keys")
 
 
 def tokens_are_for_this_address(subject: Subject) -> Iterator[Look]:
     """A token for another address is refused; one for this address, alone or among others, is not."""
-    guarded = _closed(subject)
+    guarded = _signed(subject)
     right = f"{_signer(guarded).audience}{_path(guarded)}"
     wrong: dict[str, Any] = {
         "missing": None,
@@ -110,8 +111,7 @@ def tokens_are_for_this_address(subject: Subject) -> Iterator[Look]:
     }
     for name, aud in wrong.items():
         yield _shut_out(subject, f"aud {name}", claims={"aud": aud})
-    if guarded.signer is not None:
-        yield _let_in(guarded, "aud an array", claims={"aud": [right, "https://other.example.org"]})
+    yield _let_in(guarded, "aud an array", claims={"aud": [right, "https://other.example.org"]})
 
 
 def tokens_expire(subject: Subject) -> Iterator[Look]:
@@ -133,11 +133,10 @@ def tokens_are_used_once(subject: Subject) -> Iterator[Look]:
     """A token without jti is refused, and so is one that was used before."""
     for jti in (None, "", 5):
         yield _shut_out(subject, f"jti {jti!r}", claims={"jti": jti})
-    guarded = _closed(subject)
+    guarded = _signed(subject)
     token = _signer(guarded).token(_path(guarded))
     statuses = [_call(guarded, token).status for _ in range(2)]
-    if guarded.signer is not None:
-        yield look("the first time", statuses[0] == OK, f"answered {statuses[0]}")
+    yield look("the first time", statuses[0] == OK, f"answered {statuses[0]}")
     yield look("the second time", statuses[1] in _REFUSED, f"answered {statuses[1]}")
 
 
@@ -193,8 +192,17 @@ def only_own_servers_are_read(subject: Subject) -> Iterator[Look]:
     yield look("a server of nobody", not foreign.reads, "is contacted")
 
 
+def _sample(guarded: Subject) -> Sample:
+    """Give a call to make: one that is answered where there is a client, else any."""
+    if guarded.signer is not None:
+        return guarded.usual
+    if not guarded.samples:
+        raise NotSeenError("discovery lists no service")
+    return guarded.samples[0]
+
+
 def _path(guarded: Subject) -> str:
-    return f"{ROOT}/{guarded.usual.service}"
+    return f"{ROOT}/{_sample(guarded).service}"
 
 
 def _signer(guarded: Subject) -> Signer:
@@ -214,7 +222,7 @@ def _stranger(base: str) -> Signer:
 def _closed(subject: Subject) -> Subject:
     """Give the service where it asks for tokens; raises NotSeenError where it answers without."""
     guarded = subject.guarded or subject
-    if _call(guarded, None).status == OK:
+    if _call(guarded, None).status not in _REFUSED:
         raise NotSeenError("it answers calls without a token, so what it does with wrong ones says nothing")
     return guarded
 
@@ -227,11 +235,15 @@ def _signed(subject: Subject) -> Subject:
 
 
 def _call(guarded: Subject, token: str | None) -> Reply:
-    return guarded.post(guarded.usual, guarded.usual.document(), token=token)
+    return guarded.post(_sample(guarded), _sample(guarded).document(), token=token)
 
 
 def _shut_out(subject: Subject, name: str, **changes: Any) -> Look:
-    guarded = _closed(subject)
+    guarded = _signed(subject)
+    return _refused(guarded, name, **changes)
+
+
+def _refused(guarded: Subject, name: str, **changes: Any) -> Look:
     reply = _call(guarded, _signer(guarded).token(_path(guarded), **changes))
     return look(name, reply.status in _REFUSED, f"answered {reply.status}")
 
