@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from ankle_cds.errors import ContentError
+from ankle_cds.service import guidance_settings
 from ankle_cds.settings import Settings, load, site_parameters
 from stub_service import (
     NOW,
@@ -363,3 +364,29 @@ def test_a_bad_parameter_is_refused_with_file_and_line(tmp_path: Path, value: st
     with pytest.raises(ContentError, match=message) as caught:
         site_parameters(settings, DECLARED)
     assert "site.yaml:3" in str(caught.value)
+
+
+def test_the_icon_is_a_square_picture_that_cards_can_name() -> None:
+    """100 by 100 pixels, PNG, and for once no JSON."""
+    response = call("GET", "/icon.png")
+    assert (response.status_code, response.headers["content-type"]) == (200, "image/png")
+    assert response.content.startswith(b"\x89PNG")
+    assert [int.from_bytes(response.content[at : at + 4], "big") for at in (16, 20)] == [100, 100]
+
+
+@pytest.mark.parametrize(
+    ("base", "icon"),
+    [("https://cds.example", "https://cds.example/icon.png"), ("http://127.0.0.1:8080", None), (None, None)],
+)
+def test_cards_name_the_icon_where_clients_can_fetch_it(base: str | None, icon: str | None) -> None:
+    """Only an https address under which clients call leads to it."""
+    settings = load(environment={}, mode="development", public_base_url=base)
+    assert guidance_settings({}, settings).cards.icon_url == icon
+
+
+@pytest.mark.parametrize("version", ["2.0.1", "3.0.0"])
+def test_a_site_says_which_version_of_the_specification_it_offers(version: str) -> None:
+    """The published version and the ballot's differ in what discovery says; the cards are the same."""
+    app = stub_app(development(spec_version=version))
+    assert {entry["version"] for entry in call("GET", "/cds-services", app).json()["services"]} == {version}
+    assert post(hook_request(), app).json()["cards"] == post(hook_request()).json()["cards"]

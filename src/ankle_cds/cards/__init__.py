@@ -4,6 +4,7 @@
     details    two details become one, and what is not shown is told on what is
     encode     the card, element by element
     selfcheck  no response leaves that breaks the contract
+    understood what a card says only to clients that understand it
     checks     is every recommendation fit to be a card? asked at load
 
 | card              | RequestGroup.action                                                              |
@@ -24,5 +25,6 @@ from ankle_cds.cards.checks import check
 from ankle_cds.cards.encode import CardSettings, encode
 from ankle_cds.cards.selfcheck import verify
 from ankle_cds.cards.sides import INDICATORS, Side
+from ankle_cds.cards.understood import understood_by
 
-__all__ = ["INDICATORS", "CardSettings", "Side", "check", "encode", "verify"]
+__all__ = ["INDICATORS", "CardSettings", "Side", "check", "encode", "understood_by", "verify"]

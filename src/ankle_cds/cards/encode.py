@@ -27,7 +27,8 @@ class CardSettings:
     """What a site decides about cards.
 
     `uuid_namespace` is random per installation, so that an uuid tells nothing about a patient to who has another;
-    `smart_launch_url` is absolute https, None when no form can be launched.
+    `smart_launch_url` is absolute https, None when no form can be launched; `icon_url` likewise, None where the service
+    does not know under which address it is called.
     """
 
     uuid_namespace: uuid.UUID
@@ -35,6 +36,7 @@ class CardSettings:
     max_cards_order: int = 1
     max_cards_critical: int = 1
     smart_launch_url: str | None = None
+    icon_url: str | None = None
 
 
 def encode(
@@ -98,6 +100,7 @@ def _card(
         "source": {
             "label": action["documentation"][0]["display"],
             "url": action["documentation"][0]["url"],
+            **({"icon": settings.icon_url} if settings.icon_url else {}),
             "topic": {name: topic[name] for name in ("system", "code", "display")},
         },
     }

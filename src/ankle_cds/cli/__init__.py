@@ -2,7 +2,7 @@
 
 0  done
 1  a demonstration story answered differently from what is expected, a resource is not what its profile says, a version
-   went up less than its changes need, or the command could not do its work
+   went up less than its changes need, a CDS service breaks a rule of CDS Hooks, or the command could not do its work
 2  our content, the configuration or a file that was given is wrong; nothing was started or written
 3  another server did not do its part
 64 the command line itself is wrong
@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.text import Text
 
 from ankle_cds import __version__
-from ankle_cds.cli import checklist, publishing, questions, running
+from ankle_cds.cli import checklist, examining, publishing, questions, running
 from ankle_cds.cli.usage import USAGE, Parser
 from ankle_cds.errors import AnkleCdsError
 
@@ -47,6 +47,6 @@ def parser() -> argparse.ArgumentParser:
     top = Parser(prog="ankle-cds", description=_DESCRIPTION)
     top.add_argument("--version", action="version", version=f"ankle-cds {__version__}")
     commands = top.add_subparsers(required=True, metavar="COMMAND", parser_class=Parser)
-    for room in (running, questions, publishing, checklist):
+    for room in (running, questions, publishing, checklist, examining):
         room.describe(commands)
     return top

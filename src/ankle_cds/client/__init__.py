@@ -4,6 +4,7 @@ from ankle_cds.client.access import Base, Policy, parse_base
 from ankle_cds.client.budget import Limits
 from ankle_cds.client.documents import Document, DocumentClient
 from ankle_cds.client.listed import BaseUrl, Entry, FhirBase, Place
+from ankle_cds.client.raw import RawClient, Reply
 from ankle_cds.client.rest import Answer, FhirClient, Session, get_json, post_json
 
 __all__ = [
@@ -18,6 +19,8 @@ __all__ = [
     "Limits",
     "Place",
     "Policy",
+    "RawClient",
+    "Reply",
     "Session",
     "get_json",
     "parse_base",

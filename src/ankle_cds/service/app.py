@@ -16,7 +16,7 @@ from ankle_cds.cards import CardSettings
 from ankle_cds.client import FhirClient
 from ankle_cds.errors import RequestError, RequestFault, ServiceFault
 from ankle_cds.service import admission, answers, limits, log
-from ankle_cds.service.routes import Service
+from ankle_cds.service.routes import ICON, Service
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
@@ -107,6 +107,8 @@ def guidance_settings(packages: Mapping[str, Package], settings: Settings) -> gu
         for name, field in _CARD_PARAMETERS.items()
         if name in given or name in defaults
     }
+    base = settings.public_base_url or ""
+    own["icon_url"] = f"{base}{ICON}" if base.startswith("https://") else None
     return guidance.Settings(cards=CardSettings(uuid_namespace=settings.uuid_namespace, **own), parameters=given)
 
 

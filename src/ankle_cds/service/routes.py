@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from starlette.responses import Response
 from starlette.routing import Route
 
 from ankle_cds import elm, guidance, hooks, parameters, prefetch
+from ankle_cds.cards import understood_by
 from ankle_cds.errors import ServiceFault
 from ankle_cds.fhir import read_json
 from ankle_cds.service import answers, log
@@ -34,6 +36,9 @@ if TYPE_CHECKING:
 
 
 _ROOT = "/cds-services"
+ICON = "/icon.png"
+"""Where the icon of our cards stands: https://cds-hooks.hl7.org/2.0/#source ."""
+_ICON_FILE = Path(__file__).with_name("icon.png")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +60,7 @@ class Service:
         """Give one route per address, and none for a service id that discovery does not list."""
         routes = [
             Route(_ROOT, self.discovery, methods=["GET", "HEAD", "OPTIONS"]),
+            Route(ICON, self.icon, methods=["GET", "HEAD"]),
             Route("/health", self.health, methods=["GET", "HEAD"]),
             Route("/health/live", self.health, methods=["GET", "HEAD"]),
             Route("/health/ready", self.health, methods=["GET", "HEAD"]),
@@ -75,6 +81,10 @@ class Service:
         check_accept(request.headers)
         entries = [entry for package in self.packages.values() for entry in discovery_entries(package, self.settings)]
         return answers.document({"services": entries}, headers={"Cache-Control": "no-cache"})
+
+    async def icon(self, _request: Request) -> Response:
+        """Give the icon that cards name as that of their source, 100 by 100 pixels."""
+        return Response(_ICON_FILE.read_bytes(), media_type="image/png", headers={"Cache-Control": "max-age=86400"})
 
     async def health(self, _request: Request) -> Response:
         """Say that the content is loaded and which version of it answers."""
@@ -120,10 +130,11 @@ class _Call:
         given = self._evaluate(request, data, now, record)
         marks.append(time.perf_counter())
         record["actions"] = [card["source"]["topic"]["code"] for card in given.cards]
+        record["cards"] = [card["uuid"] for card in given.cards if "uuid" in card] or None
         names = ("parse", "gather", "evaluate")
         spans = (round(1000 * (after - before), 3) for before, after in pairwise(marks))
         record["parts"] = dict(zip(names, spans, strict=True))
-        return answers.document({"cards": given.cards})
+        return answers.document({"cards": understood_by(caller.supports, given.cards)})
 
     async def feedback(self, http: Request) -> Response:
         """Take in feedback, all of it or none; each entry is recorded as one log line, without any free text."""

@@ -25,6 +25,10 @@ Algorithm = Literal["ES384", "RS384", "ES256", "RS256", "PS384", "ES512", "RS512
 """Asymmetric algorithms of https://www.rfc-editor.org/rfc/rfc7518#section-3.1 ; `none` and HMAC are not among them."""
 
 
+Feature = Literal["actionSelectionBehavior"]
+"""What only some clients understand; sent to those that are known to. https://cds-hooks.hl7.org (ballot of 3.0)."""
+
+
 def _auth(value: object) -> object:
     if value in {"mtls", "jwt+mtls"}:
         raise ValueError("client certificates are not checked by this release; let a proxy in front do it")
@@ -59,7 +63,10 @@ class Tenant(Entry):
 
 
 class Client(Entry):
-    """One CDS client: its issuer, where its keys come from, and what may be read from where on its behalf."""
+    """One CDS client: its issuer, where its keys come from, and what may be read from where on its behalf.
+
+    `supports` names what it understands beyond CDS Hooks 2.0.
+    """
 
     iss: Annotated[str, Field(min_length=1, max_length=2_048)]
     jku: tuple[KeySetUrl, ...] = ()
@@ -68,6 +75,7 @@ class Client(Entry):
     audiences: tuple[Annotated[str, Field(min_length=1)], ...] = ()
     tenants: tuple[Tenant, ...] = ()
     fhir_servers: tuple[FhirBase, ...] = ()
+    supports: tuple[Feature, ...] = ()
     test: bool = False
 
     @model_validator(mode="after")

@@ -1,0 +1,1 @@
+"""The checks, by what they look at. https://cds-hooks.hl7.org/2.0/ ."""
