@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import re
-import shutil
 import ssl
 import subprocess
-import sys
 import time
 from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
@@ -18,28 +15,16 @@ import yaml
 
 from ankle_cds.settings import Settings
 from certificates import Certificates, free_port, listens
+from programs import found, needs, run
 from responses import ROOT
 from stub_service import PATH, hook_request, served
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 DEPLOY = ROOT / "deploy"
 LISTENING = 8443
-
-
-def needs(program: str) -> Any:
-    return pytest.mark.skipif(_found(program) is None, reason=f"{program} is not installed")
-
-
-def _found(program: str) -> str | None:
-    beside = Path(sys.executable).parent / program  # tools that pip installed
-    return str(beside) if beside.exists() else shutil.which(program)
-
-
-def run(program: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [str(_found(program)), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, encoding="utf-8", check=False)  # noqa: S603 -- ours
 
 
 @needs("hadolint")
@@ -103,7 +88,7 @@ def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Certi
 
 @contextmanager
 def running(folder: Path, port: int) -> Iterator[None]:
-    command = [str(_found("nginx")), "-p", str(folder), "-c", "nginx.conf", "-e", "stderr", "-g", "daemon off;"]
+    command = [str(found("nginx")), "-p", str(folder), "-c", "nginx.conf", "-e", "stderr", "-g", "daemon off;"]
     with (folder / "log").open("wb") as log:
         server = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder)  # noqa: S603 -- ours
         try:

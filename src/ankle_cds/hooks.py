@@ -23,6 +23,7 @@ from pydantic import (
     SecretStr,
     StringConstraints,
     ValidationError,
+    WithJsonSchema,
 )
 from pydantic.alias_generators import to_camel
 
@@ -81,8 +82,16 @@ TypedId = Annotated[str, StringConstraints(pattern=rf"^[A-Z][A-Za-z]{{2,63}}/{_F
 Uuid = Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}$")]
 Text = Annotated[str, StringConstraints(min_length=1)]
 HttpUrl = Annotated[str, StringConstraints(min_length=1, max_length=2_048), AfterValidator(_http_url)]
-_TextOrUnknown = Annotated[str | None, BeforeValidator(lambda value: value if isinstance(value, str) else None)]
-_NumberOrUnknown = Annotated[int | None, BeforeValidator(_whole_number)]
+_TextOrUnknown = Annotated[
+    str | None,
+    BeforeValidator(lambda value: value if isinstance(value, str) else None),
+    WithJsonSchema({"description": "Text; anything else is read as not known"}),
+]
+_NumberOrUnknown = Annotated[
+    int | None,
+    BeforeValidator(_whole_number),
+    WithJsonSchema({"description": "A whole number; anything else is read as not known"}),
+]
 
 
 class Wire(BaseModel):

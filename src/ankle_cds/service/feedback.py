@@ -9,7 +9,7 @@ import re
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema
 
 from ankle_cds.errors import RequestError, RequestFault
 from ankle_cds.hooks import NotNull, Uuid, Wire, validate
@@ -58,7 +58,9 @@ def _utc_timestamp(value: str) -> str:
 
 class _Feedback(Wire):
     card: Uuid
-    outcome_timestamp: Annotated[str, AfterValidator(_utc_timestamp)]
+    outcome_timestamp: Annotated[
+        str, AfterValidator(_utc_timestamp), WithJsonSchema({"type": "string", "format": "date-time"})
+    ]
 
 
 class Accepted(_Feedback):

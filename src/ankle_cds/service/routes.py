@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from starlette.responses import Response
@@ -15,7 +15,7 @@ from ankle_cds import elm, guidance, hooks, parameters, prefetch
 from ankle_cds.cards import understood_by
 from ankle_cds.errors import ServiceFault
 from ankle_cds.fhir import read_json
-from ankle_cds.service import answers, log
+from ankle_cds.service import answers, description, log
 from ankle_cds.service.admission import admit
 from ankle_cds.service.feedback import read_feedback
 from ankle_cds.service.limits import check_accept, check_head, read_body
@@ -61,6 +61,8 @@ class Service:
         routes = [
             Route(_ROOT, self.discovery, methods=["GET", "HEAD", "OPTIONS"]),
             Route(ICON, self.icon, methods=["GET", "HEAD"]),
+            Route("/openapi.json", self.openapi, methods=["GET", "HEAD"]),
+            *(Route(f"/schemas/{name}.json", self.schema, methods=["GET", "HEAD"]) for name in description.PUBLISHED),
             Route("/health", self.health, methods=["GET", "HEAD"]),
             Route("/health/live", self.health, methods=["GET", "HEAD"]),
             Route("/health/ready", self.health, methods=["GET", "HEAD"]),
@@ -85,6 +87,22 @@ class Service:
     async def icon(self, _request: Request) -> Response:
         """Give the icon that cards name as that of their source, 100 by 100 pixels."""
         return Response(_ICON_FILE.read_bytes(), media_type="image/png", headers={"Cache-Control": "max-age=86400"})
+
+    async def openapi(self, request: Request) -> Response:
+        """Describe the addresses and what they take and answer: https://spec.openapis.org/oas/v3.1.0.html ."""
+        check_accept(request.headers)
+        document = description.openapi(self.packages, self._hooks(), self.settings)
+        return answers.document(document, headers={"Cache-Control": "no-cache"})
+
+    async def schema(self, request: Request) -> Response:
+        """Give one JSON Schema: https://json-schema.org/draft/2020-12/schema ."""
+        check_accept(request.headers)
+        document = description.schema(PurePosixPath(request.url.path).stem, self._hooks())
+        return answers.document(document, headers={"Cache-Control": "no-cache"})
+
+    def _hooks(self) -> tuple[str, ...]:
+        named = {name for package in self.packages.values() for name in offered_hooks(package)}
+        return tuple(name for name in hooks.HOOKS if name in named)
 
     async def health(self, _request: Request) -> Response:
         """Say that the content is loaded and which version of it answers."""
