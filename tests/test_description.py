@@ -147,7 +147,7 @@ def test_a_request_that_is_refused_is_not_described_as_one(case: str) -> None:
 def test_what_another_program_makes_of_the_description_holds(tmp_path: Path) -> None:
     """Thousands of requests made from the description alone; more of them with `--max-examples`.
 
-    That what is described is accepted is not asked: FHIR has rules that no JSON Schema says (no NUL in a string, numbers
+    That what is described is accepted is not asked: FHIR has rules no JSON Schema says (no NUL in a string, numbers
     that a decimal can hold), and the examples show it.
     """
     checks = ["--checks", "all", "--exclude-checks", "positive_data_acceptance"]
