@@ -6,7 +6,6 @@ Nothing here lists a recommendation, an input or a code: all of them are read fr
 from __future__ import annotations
 
 import asyncio
-import uuid
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 
     from ankle_cds.artifacts import Package
 
-NAMESPACE = uuid.UUID("00000000-0000-4000-8000-000000000001")
+KEY = b"0" * 32
 VIEW_HOOKS = ("encounter-start", "patient-view")
 PER_CALL = ("EncounterId", "EvaluationSide", "UnavailableInputs", "DraftOrderIds", "UserRoleCodes")
 
@@ -117,7 +116,7 @@ def gathered(package: Package, chart: Chart, *, hook: str = VIEW_HOOKS[0], now: 
 def responded(
     package: Package, chart: Chart, request: Any, data: PatientData, *, now: datetime, max_cards: int | None = None
 ) -> Answer:
-    cards = CardSettings(NAMESPACE) if max_cards is None else CardSettings(NAMESPACE, max_cards, max_cards, max_cards)
+    cards = CardSettings(KEY) if max_cards is None else CardSettings(KEY, max_cards, max_cards, max_cards)
     try:
         given = guidance.respond(package, request, data, guidance.Settings(cards, chart.as_asked().parameters), now)
     except RequestError as refusal:

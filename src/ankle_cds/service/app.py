@@ -107,7 +107,7 @@ def guidance_settings(packages: Mapping[str, Package], settings: Settings) -> gu
         for name, field in _CARD_PARAMETERS.items()
         if name in given or name in defaults
     }
-    return guidance.Settings(cards=CardSettings(uuid_namespace=settings.uuid_namespace, **own), parameters=given)
+    return guidance.Settings(cards=CardSettings(uuid_key=settings.key("card uuids"), **own), parameters=given)
 
 
 def _guidance(packages: Mapping[str, Package], decided: guidance.Settings) -> Respond:

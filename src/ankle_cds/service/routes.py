@@ -99,7 +99,9 @@ class _Call:
         body = await read_body(http, settings.max_body, settings.body_timeout)
         marks = [time.perf_counter()]
         document = read_json(body, max_depth=settings.max_json_depth)
-        request = hooks.read_request(document, offered_hooks(self.package), plain_http=settings.development)
+        request = hooks.read_request(
+            document, offered_hooks(self.package), plain_http=settings.development, issuer=caller.issuer
+        )
         record: dict[str, Any] = http.scope["record"]
         record |= {"hookInstance": request.hook_instance, "hook": request.hook, "tolerated": request.tolerated or None}
         record["plan"] = f"{self.package.get(self.package.pathway)['id']}|{self.package.version}"

@@ -29,10 +29,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who was let in: the place of the client in the configuration, None for a caller without a token."""
+    """Who was let in: the place of the client in the configuration and its issuer, None for one without a token."""
 
     client: str | None
     policy: Policy
+    issuer: str | None = None
 
     def may_have_read(self, fhir_server: str | None) -> bool:
         """Tell whether this FHIR server may be read on behalf of the caller."""
@@ -117,7 +118,8 @@ class Gate:
             raise UntrustedError(Reason.SIGNATURE)
         if not await self._replay.first_use(known.entry.iss, nonce, until):
             raise UntrustedError(Reason.REPLAY)
-        return Caller(known.place, known.entry.policy(tenant, loopback=self._development))
+        policy = known.entry.policy(tenant, loopback=self._development)
+        return Caller(known.place, policy, known.entry.iss)
 
 
 def _keys(token: Token, known: _Known) -> Keys:
