@@ -184,7 +184,6 @@ def test_the_page_of_parameters_has_each_with_default_unit_and_basis(out: Path, 
     assert by_name["AdultAge"][2] == "18 years"
     assert by_name["EgfrStop"][2] == "30.0 mL/min/1.73 m2"
     assert by_name["MaxCardsView"][2:4] == ["2 cards", "service"]
-    assert "Does not act yet" in by_name["SuppressDeclinedDays"][4]
     for one in package.parameters:
         assert flat(one.basis) in by_name[one.name][4]
 

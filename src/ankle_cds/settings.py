@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _PREFIX = "ANKLE_CDS_"
 _DEVELOPMENT_SECRET = SecretStr("known to anybody: for development only")
 _SECRET_CHARACTERS = 32
+_MEMORY = "sqlite:///ankle-cds-memory.sqlite3"
 _SPECIFICATION = "https://cql.hl7.org/02-authorsguide.html#parameters"
 _INTEGER_LIMIT = 2**31
 
@@ -50,7 +51,8 @@ def _long(secret: SecretStr) -> SecretStr:
 class Settings(Entry):
     """Everything a site decides. Times are seconds, sizes bytes.
 
-    `secret` is what keys are made from; it stands here, in the environment, or in `secret_file`.
+    `secret` is what keys are made from; it stands here, in the environment, or in `secret_file`. `memory` is where it
+    is remembered what was shown and answered: a URL, or `none`.
 
     `mode` development permits http FHIR servers on this machine and, unless `auth` is set, calls without a token.
     `authenticated_by` says in words who authenticates callers in front of the service, where `auth` is not jwt.
@@ -82,6 +84,10 @@ class Settings(Entry):
     callback_parallel: Annotated[int, Field(ge=1, le=64)] = 6
     secret: Annotated[SecretStr | None, AfterValidator(lambda given: given and _long(given))] = None
     secret_file: Path | None = None
+    memory: Annotated[str | None, Field(min_length=1)] = None
+    memory_timeout: Annotated[float, Field(gt=0, le=10)] = 0.5
+    retention_days: Annotated[int, Field(ge=1, le=180)] = 180
+    feedback_store_comments: bool = False
     parameters: dict[str, Any] = Field(default_factory=dict)
     _random: bytes = PrivateAttr(default_factory=lambda: secrets.token_bytes(32))
     _lines: dict[str, str] = PrivateAttr(default_factory=dict)
@@ -96,6 +102,13 @@ class Settings(Entry):
     def effective_auth(self) -> Auth:
         """Whether calls need a token; where the site does not say, they do in production."""
         return self.auth or ("none" if self.development else "jwt")
+
+    @property
+    def effective_memory(self) -> str | None:
+        """The URL of the memory, None for none; where the site does not say, there is one in production."""
+        if self.memory is None:
+            return None if self.development else _MEMORY
+        return None if self.memory == "none" else self.memory
 
     def key(self, purpose: str) -> bytes:
         """Make the key for one purpose from the secret of the site, 32 bytes.
@@ -156,7 +169,10 @@ class Settings(Entry):
         )
 
     def refuse_open_production(self) -> None:
-        """Raise ContentError where callers would be let in without the site having said so, or none could be."""
+        """Raise ContentError where callers would be let in without the site having said so, or none could be.
+
+        Likewise where the keys of what is remembered would be known to anybody, or forgotten at the next start.
+        """
         found = refusals(
             self.effective_auth,
             self.clients,
@@ -165,7 +181,14 @@ class Settings(Entry):
             authenticated_by=self.authenticated_by,
             where=self.where,
         )
-        if refused := list(found):
+        refused = list(found)
+        if not (self.development or self.secret or self.secret_file) and self.effective_memory is not None:
+            text = (
+                "secret is missing: patients are remembered by keyed hashes, and this is the key. Write secret_file: a "
+                f"file with at least {_SECRET_CHARACTERS} characters nobody can guess; or `memory: none`."
+            )
+            refused.append(ContentError(text, where=self.where("secret")))
+        if refused:
             raise _together(refused)
 
 

@@ -103,7 +103,7 @@ PACKAGE: Shape = {
     ],
     "parameters": dict,
     "units?": dict,
-    "serviceParameters?": [{"name": str, "type": str, "basis": str, "unit?": str, "later?": str}],
+    "serviceParameters?": [{"name": str, "type": str, "basis": str, "unit?": str}],
     "constraints?": [{"because": str, "of?": [str], "ascending?": [str], "filled?": [str], "https?": [str]}],
 }
 

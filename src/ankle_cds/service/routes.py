@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from ankle_cds.artifacts import Package
     from ankle_cds.client import FhirClient
+    from ankle_cds.service.remembering import Remembering
     from ankle_cds.settings import Settings
     from ankle_cds.trust import Gate
 
@@ -50,6 +51,7 @@ class Service:
     gate: Gate
     respond: Respond
     silent: Silent
+    remembering: Remembering | None = None
 
     def routes(self) -> list[Route]:
         """Give one route per address, and none for a service id that discovery does not list."""
@@ -57,7 +59,7 @@ class Service:
             Route(_ROOT, self.discovery, methods=["GET", "HEAD", "OPTIONS"]),
             Route("/health", self.health, methods=["GET", "HEAD"]),
             Route("/health/live", self.health, methods=["GET", "HEAD"]),
-            Route("/health/ready", self.health, methods=["GET", "HEAD"]),
+            Route("/health/ready", self.ready, methods=["GET", "HEAD"]),
         ]
         for service_id, package in self.packages.items():
             path = f"{_ROOT}/{service_id}"
@@ -80,6 +82,17 @@ class Service:
         """Say that the content is loaded and which version of it answers."""
         versions = {service_id: package.version for service_id, package in self.packages.items()}
         return answers.document({"status": "ok", "services": versions})
+
+    async def ready(self, _request: Request) -> Response:
+        """Say whether calls are answered: 503 where tokens cannot be checked because the memory is gone.
+
+        Without a memory, or one that is not needed to let callers in, cards are shown as if nothing had been shown yet.
+        """
+        versions = {service_id: package.version for service_id, package in self.packages.items()}
+        gone = self.remembering is not None and await self.remembering.memory.check() is not None
+        memory = "none" if self.remembering is None else "unavailable" if gone else "ok"
+        body = {"status": "degraded" if gone else "ok", "services": versions, "memory": memory}
+        return answers.document(body, status=503 if gone and self.settings.effective_auth != "none" else 200)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,22 +134,32 @@ class _Call:
             raise answers.ServiceError(ServiceFault.DEADLINE)
         given = self._evaluate(request, data, now, record)
         marks.append(time.perf_counter())
-        record["actions"] = [card["source"]["topic"]["code"] for card in given.cards]
-        names = ("parse", "gather", "evaluate")
-        spans = (round(1000 * (after - before), 3) for before, after in pairwise(marks))
-        record["parts"] = dict(zip(names, spans, strict=True))
-        return answers.document({"cards": given.cards})
+        cards = given.cards
+        if self.service.remembering is not None:
+            told = self.service.remembering
+            cards = await told.shown(self.package, request, given.made, caller=caller, now=now, record=record)
+            marks.append(time.perf_counter())
+        record["actions"] = [card["source"]["topic"]["code"] for card in cards]
+        names = ("parse", "gather", "evaluate", "memory")
+        spans = [round(1000 * (after - before), 3) for before, after in pairwise(marks)]
+        record["parts"] = dict(zip(names[: len(spans)], spans, strict=True))
+        return answers.document({"cards": cards})
 
     async def feedback(self, http: Request) -> Response:
-        """Take in feedback, all of it or none; each entry is recorded as one log line, without any free text."""
+        """Take in feedback, all of it or none; each entry gives one log line, without any free text.
+
+        With a memory it is on the disk before this answers; where that cannot be, the answer is 503.
+        """
         if http.method == "OPTIONS":
             return _options("POST, OPTIONS")
         settings = self.service.settings
         # The specification names the service as audience; clients in use name the address they call.
-        await admit(self.service.gate, http, f"{self.path}/feedback", self.path)
+        caller = await admit(self.service.gate, http, f"{self.path}/feedback", self.path)
         check_head(http.headers, settings.max_feedback_body)
         body = await read_body(http, settings.max_feedback_body, settings.body_timeout)
         entries = read_feedback(read_json(body, max_depth=settings.max_json_depth))
+        if self.service.remembering is not None:
+            await self.service.remembering.answered(entries, caller, self.service.clock(), http.scope["record"])
         for entry in entries:
             log.write("feedback", request=http.scope["request_id"], card=entry.card, outcome=entry.outcome)
         return answers.information("Feedback recorded.")

@@ -29,11 +29,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who was let in: the place of the client in the configuration and its issuer, None for one without a token."""
+    """Who was let in: the place of the client in the configuration and its issuer, None for one without a token.
+
+    `sends_feedback` is what the site says of the client.
+    """
 
     client: str | None
     policy: Policy
     issuer: str | None = None
+    sends_feedback: bool = True
 
     def may_have_read(self, fhir_server: str | None) -> bool:
         """Tell whether this FHIR server may be read on behalf of the caller."""
@@ -119,7 +123,7 @@ class Gate:
         if not await self._replay.first_use(known.entry.iss, nonce, until):
             raise UntrustedError(Reason.REPLAY)
         policy = known.entry.policy(tenant, loopback=self._development)
-        return Caller(known.place, policy, known.entry.iss)
+        return Caller(known.place, policy, known.entry.iss, known.entry.sends_feedback)
 
 
 def _keys(token: Token, known: _Known) -> Keys:

@@ -68,6 +68,7 @@ class Client(Entry):
     audiences: tuple[Annotated[str, Field(min_length=1)], ...] = ()
     tenants: tuple[Tenant, ...] = ()
     fhir_servers: tuple[FhirBase, ...] = ()
+    sends_feedback: bool = True
     test: bool = False
 
     @model_validator(mode="after")
