@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, or_, select
+from sqlalchemy import bindparam, or_, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ankle_cds.memory.rules import RULES, Said, Window, microseconds, rule_for_answer, rule_for_display, silences
@@ -19,7 +19,7 @@ from ankle_cds.memory.schema import ANSWERS, CARDS, DISPLAYS, TOKENS, VERSION, m
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from sqlalchemy import Connection, Engine
+    from sqlalchemy import Connection, Engine, TextClause
 
     from ankle_cds.memory.keys import Keys
     from ankle_cds.memory.rules import Durations, Offer
@@ -209,26 +209,33 @@ class Store:
 
 
 class _Statements:
-    """Every statement of the store, made once: SQLAlchemy then has each compiled after its first use."""
+    """Every statement of the store, made once.
+
+    SQLAlchemy remembers how it wrote a statement, but not one with ON CONFLICT: writing these again at each call costs
+    more than what they do, so that they are written here, by the dialect.
+    """
 
     def __init__(self, dialect: str) -> None:
         insert: Any = sqlite.insert if dialect == "sqlite" else postgresql.insert
-        counted = {"preserve_rowcount": True}
-        display = insert(DISPLAYS).values({name: bindparam(name) for name in DISPLAYS.c.keys()})  # noqa: SIM118
+        written: Any = sqlite.dialect if dialect == "sqlite" else postgresql.dialect
+
+        def write(statement: Any) -> TextClause:
+            return text(str(statement.compile(dialect=written(paramstyle="named"))))
+
+        display = insert(DISPLAYS)
         changes = or_(
             DISPLAYS.c.facts != display.excluded.facts,
             DISPLAYS.c.at <= bindparam("since"),
             DISPLAYS.c.expires <= display.excluded.at,
         )
-        self.display = display.on_conflict_do_update(
-            index_elements=["scope"],
-            set_={name: display.excluded[name] for name in ("facts", "at", "expires")},
-            where=changes,
-        ).execution_options(**counted)
+        again = {name: display.excluded[name] for name in ("facts", "at", "expires")}
+        self.display = write(display.on_conflict_do_update(index_elements=["scope"], set_=again, where=changes))
         card = insert(CARDS)
-        self.card = card.on_conflict_do_update(
-            index_elements=["uuid"], set_={name: card.excluded[name] for name in ("at", "expires")}
-        )
+        later = {name: card.excluded[name] for name in ("at", "expires")}
+        self.card = write(card.on_conflict_do_update(index_elements=["uuid"], set_=later))
+        self.answer = write(insert(ANSWERS).on_conflict_do_nothing(index_elements=["id"]))
+        self.token = write(insert(TOKENS).on_conflict_do_nothing(index_elements=["token"]))
+        self.probe = VERSION.update().values(version=VERSION.c.version)
         self.given = select(CARDS.c.uuid).where(
             CARDS.c.uuid.in_(bindparam("uuids", expanding=True)), CARDS.c.at > bindparam("since")
         )
@@ -238,6 +245,3 @@ class _Statements:
         self.said = select(ANSWERS).where(
             ANSWERS.c.subject.in_(bindparam("subjects", expanding=True)), ANSWERS.c.expires > bindparam("now")
         )
-        self.answer = insert(ANSWERS).on_conflict_do_nothing(index_elements=["id"]).execution_options(**counted)
-        self.probe = VERSION.update().values(version=VERSION.c.version)
-        self.token = insert(TOKENS).on_conflict_do_nothing(index_elements=["token"]).execution_options(**counted)
