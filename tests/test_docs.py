@@ -14,7 +14,8 @@ from ankle_cds.errors import RequestFault
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
 COMMAND = re.compile(
-    r"(?:^|[`\s&/])ankle-cds ((?:demo|serve|explain|extract|parameters|build|diff|validate|lint)(?:\\\n|[^`|&\n\\])*)"
+    r"(?:^|[`\s&/])ankle-cds "
+    r"((?:demo|serve|explain|extract|parameters|memory|build|diff|validate|lint)(?:\\\n|[^`|&\n\\])*)"
 )
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)?(?:#([^)]*))?\)")
 

@@ -17,12 +17,14 @@ from ankle_cds.memory.database import connect, read_url
 from ankle_cds.memory.keys import Keys
 from ankle_cds.memory.reasons import read_reasons
 from ankle_cds.memory.recall import Memory, MemoryUnavailableError, SharedReplay, since_1970
-from ankle_cds.memory.retention import Deleted, Status, purge, status
+from ankle_cds.memory.retention import SMALLEST, Deleted, Status, purge, status
 from ankle_cds.memory.rules import RULES, Durations, Offer, Said, rule_for_answer, rule_for_display, silences
+from ankle_cds.memory.schema import migrate
 from ankle_cds.memory.store import Answer, Recorded, Store
 
 __all__ = [
     "RULES",
+    "SMALLEST",
     "Answer",
     "Deleted",
     "Durations",
@@ -36,6 +38,7 @@ __all__ = [
     "Status",
     "Store",
     "connect",
+    "migrate",
     "purge",
     "read_reasons",
     "read_url",
