@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from ankle_cds import guidance, prefetch
-from ankle_cds.cards import CardSettings
+from ankle_cds.cards import Card, CardSettings
 from ankle_cds.errors import RequestError
 from ankle_cds.fhir import split_canonical
 from ankle_cds.hooks import read_request
@@ -46,11 +46,15 @@ class Chart:
 
 @dataclass(frozen=True)
 class Answer:
-    """The cards, or why there are none (`refused`: the keys a 412 names), and the RequestGroup of each evaluation."""
+    """The cards, or why there are none (`refused`: the keys a 412 names), and the RequestGroup of each evaluation.
+
+    `made` are the cards with what a memory asks of them.
+    """
 
     cards: tuple[dict[str, Any], ...] = ()
     groups: tuple[tuple[str | None, Resource], ...] = ()
     refused: tuple[str, ...] = ()
+    made: tuple[Card, ...] = ()
 
     def topics(self) -> list[str]:
         return [card["source"]["topic"]["code"] for card in self.cards]
@@ -121,7 +125,8 @@ def responded(
         given = guidance.respond(package, request, data, guidance.Settings(cards, chart.as_asked().parameters), now)
     except RequestError as refusal:
         return Answer(refused=refusal.diagnostics)
-    return Answer(given.cards, tuple((one.side, one.applied.request_group) for one in given.evaluated))
+    groups = tuple((one.side, one.applied.request_group) for one in given.evaluated)
+    return Answer(given.cards, groups, made=given.made)
 
 
 def prefetched(package: Package, chart: Chart, hook: str = VIEW_HOOKS[0]) -> dict[str, Any]:
