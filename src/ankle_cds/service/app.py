@@ -58,12 +58,14 @@ def create_app(
     respond: Respond | None = None,
     client: FhirClient | None = None,
     gate: Gate | None = None,
+    remembering: Remembering | None = None,
 ) -> ASGIApp:
     """Make the ASGI application that serves `packages`, keyed by service id.
 
     `clock` gives the time of evaluation, with its offset; it is asked once per call. `respond` turns one patient's data
-    into cards (default: `guidance.respond` with what the site decided); `client` reads FHIR servers and `gate` lets
-    callers in (default: those of the settings). Raises ContentError when the settings do not permit serving.
+    into cards (default: `guidance.respond` with what the site decided); `client` reads FHIR servers, `gate` lets in,
+    and `remembering` is the memory (default: those of the settings). Raises ContentError when the settings do not
+    permit serving.
     """
     settings.refuse_open_production()
     decided = guidance_settings(packages, settings)
@@ -76,7 +78,7 @@ def create_app(
         settings.policy(), settings.limits(), ca_file=str(settings.ca_file) if settings.ca_file else None
     )
 
-    remembering = Remembering.of(packages, settings)
+    remembering = remembering or Remembering.of(packages, settings)
     replay = remembering.replay() if remembering is not None else None
 
     @asynccontextmanager
