@@ -85,7 +85,11 @@ def request(name: str | None, size: int) -> tuple[Any, dict[str, Any]]:
     """Give a story and its request, filled up with unrelated Observations to about `size` bytes."""
     from ankle_cds import artifacts, prefetch, stories  # noqa: PLC0415  # the bare server must not load it
 
-    known = {story.id: story for story in stories.read_all() if not story.parameters and story.status == stories.OK}
+    known = {
+        story.id: story
+        for story in stories.read_all()
+        if not (story.parameters or story.after) and story.status == stories.OK
+    }
     story = known[name] if name else next(story for story in known.values() if story.expect)
     package = artifacts.load_all()[story.condition]
     document: dict[str, Any] = story.request(prefetch.templates(package, story.hook))

@@ -20,6 +20,8 @@ from ankle_cds.errors import ContentError
 from ankle_cds.fhir import read_json_file
 from ankle_cds.service import create_app
 from ankle_cds.settings import load
+from programs import found
+from proxy import http_client, proxied
 from stub_service import NOW, PACKAGE, PATH, SERVICE, authorization, fhir_server, hook_request, http_answer, served
 
 if TYPE_CHECKING:
@@ -85,7 +87,13 @@ def production(**client: Any) -> Iterator[tuple[str, Signer, Path]]:
 
 
 def site(*clients: Any, **changes: Any) -> Settings:
-    given = {"public_base_url": AUDIENCE, "clients": list(clients), "port": 0, "request_deadline": 60.0} | changes
+    given = {
+        "public_base_url": AUDIENCE,
+        "clients": list(clients),
+        "port": 0,
+        "request_deadline": 60.0,
+        "memory": "none",
+    } | changes
     return load(environment={}, **given)
 
 
@@ -113,6 +121,31 @@ def _nothing_is_read_without_tls() -> None:
         assert records.reads == []
     with pytest.raises(ContentError, match="jku must be https"):
         start(site({"iss": "https://client.example", "jku": [{"url": "http://client.example/jwks.json"}]}))
+
+
+@shows("cds-hooks_2.0@175", "cds-hooks_2.0@179")
+def _a_certificate_opens_the_door_and_the_token_says_who_speaks() -> None:
+    """Behind the proxy of deploy/: without a certificate of the authority nothing is answered, without a token 401."""
+    if found("nginx") is None:
+        pytest.skip("nginx is not installed")
+    with production() as (url, signer, _), tempfile.TemporaryDirectory() as folder, proxied(url, Path(folder)) as proxy:
+        address, made = proxy
+        statuses = {}
+        for certificate in (None, "unknown", "known"):
+            for token in (None, signer.token(PATH)):
+                headers = {"Authorization": f"Bearer {token}"} if token else {}
+                with http_client(made, certificate) as http:
+                    answer = http.post(address + PATH, json=hook_request(), headers=headers)
+                statuses[certificate, token is not None] = answer.status_code
+                assert ("x-request-id" in answer.headers) is (certificate == "known")
+    assert statuses == {
+        (None, False): 400,
+        (None, True): 400,
+        ("unknown", False): 400,
+        ("unknown", True): 400,
+        ("known", False): 401,
+        ("known", True): 200,
+    }
 
 
 @shows("cds-hooks_2.0@82")

@@ -60,7 +60,7 @@ def site(folder: Path, **changes: Any) -> Settings:
             ],
         },
     ]
-    given = {"public_base_url": BASE, "clients": clients, "port": 0} | changes
+    given = {"public_base_url": BASE, "clients": clients, "port": 0, "memory": "none"} | changes
     return load(environment={}, **given)
 
 

@@ -6,12 +6,11 @@ Nothing here lists a recommendation, an input or a code: all of them are read fr
 from __future__ import annotations
 
 import asyncio
-import uuid
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from ankle_cds import guidance, prefetch
-from ankle_cds.cards import CardSettings
+from ankle_cds.cards import Card, CardSettings
 from ankle_cds.errors import RequestError
 from ankle_cds.fhir import split_canonical
 from ankle_cds.hooks import read_request
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 
     from ankle_cds.artifacts import Package
 
-NAMESPACE = uuid.UUID("00000000-0000-4000-8000-000000000001")
+KEY = b"0" * 32
 VIEW_HOOKS = ("encounter-start", "patient-view")
 PER_CALL = ("EncounterId", "EvaluationSide", "UnavailableInputs", "DraftOrderIds", "UserRoleCodes")
 
@@ -47,11 +46,15 @@ class Chart:
 
 @dataclass(frozen=True)
 class Answer:
-    """The cards, or why there are none (`refused`: the keys a 412 names), and the RequestGroup of each evaluation."""
+    """The cards, or why there are none (`refused`: the keys a 412 names), and the RequestGroup of each evaluation.
+
+    `made` are the cards with what a memory asks of them.
+    """
 
     cards: tuple[dict[str, Any], ...] = ()
     groups: tuple[tuple[str | None, Resource], ...] = ()
     refused: tuple[str, ...] = ()
+    made: tuple[Card, ...] = ()
 
     def topics(self) -> list[str]:
         return [card["source"]["topic"]["code"] for card in self.cards]
@@ -117,12 +120,13 @@ def gathered(package: Package, chart: Chart, *, hook: str = VIEW_HOOKS[0], now: 
 def responded(
     package: Package, chart: Chart, request: Any, data: PatientData, *, now: datetime, max_cards: int | None = None
 ) -> Answer:
-    cards = CardSettings(NAMESPACE) if max_cards is None else CardSettings(NAMESPACE, max_cards, max_cards, max_cards)
+    cards = CardSettings(KEY) if max_cards is None else CardSettings(KEY, max_cards, max_cards, max_cards)
     try:
         given = guidance.respond(package, request, data, guidance.Settings(cards, chart.as_asked().parameters), now)
     except RequestError as refusal:
         return Answer(refused=refusal.diagnostics)
-    return Answer(given.cards, tuple((one.side, one.applied.request_group) for one in given.evaluated))
+    groups = tuple((one.side, one.applied.request_group) for one in given.evaluated)
+    return Answer(given.cards, groups, made=given.made)
 
 
 def prefetched(package: Package, chart: Chart, hook: str = VIEW_HOOKS[0]) -> dict[str, Any]:

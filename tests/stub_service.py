@@ -58,6 +58,9 @@ class StubPackage:
     constraints: tuple[Any, ...] = ()
     pathway: str = "https://example.org/PlanDefinition/Pathway"
 
+    def of_type(self, _kind: str) -> tuple[dict[str, Any], ...]:
+        return ()
+
     def get(self, canonical: str) -> dict[str, Any]:
         assert canonical == self.pathway
         return {"id": "Pathway", "title": "Title", "description": "Description", "usage": "Usage"}
@@ -77,7 +80,7 @@ def respond(package: Any, _request: Any, data: prefetch.PatientData, now: dateti
         "now": now.isoformat(),
     }
     card = {"summary": "Stub", "detail": json.dumps(seen), "source": {"topic": {"code": "Stub"}}}
-    return SimpleNamespace(cards=(card,))
+    return SimpleNamespace(cards=(card,), made=())
 
 
 def development(**given: Any) -> Settings:

@@ -19,7 +19,7 @@ from ankle_cds.fhir import write_json
 from small_guideline import BASE, small_guideline
 
 NOW = dt.datetime(2026, 11, 22, 9, 30, tzinfo=dt.UTC)
-SETTINGS = CardSettings(uuid_namespace=uuid.UUID("00000000-0000-4000-8000-000000000001"))
+SETTINGS = CardSettings(uuid_key=b"0" * 32)
 PATIENT, ENCOUNTER = {"reference": "Patient/p1"}, {"reference": "Encounter/e1"}
 
 
@@ -31,16 +31,25 @@ def side(package: Any, name: str | None = None, facts: Any = "facts", **values: 
 
 
 def cards(
-    *sides: Side, package: Any = None, settings: CardSettings = SETTINGS, hook: str = "encounter-start", **drafts: bool
+    *sides: Side,
+    package: Any = None,
+    settings: CardSettings = SETTINGS,
+    hook: str = "encounter-start",
+    call: str = "call",
+    inputs: Any = None,
+    **drafts: bool,
 ) -> Any:
-    return encode(
+    made = encode(
         sides,
         package=package or small_guideline(),
         settings=settings,
         hook=hook,
         joined_title=lambda action: f"{action.partition('.')[0]} is recommended (both)",
         drafts={f"MedicationRequest/{name}": known for name, known in drafts.items()},
+        call=(call,),
+        inputs=inputs,
     )
+    return [one.wire for one in made]
 
 
 def labels(card: dict[str, Any]) -> list[str]:
@@ -86,7 +95,7 @@ def test_a_group_whose_actions_are_all_wanted_is_one_suggestion() -> None:
 def test_without_suggestions_there_is_no_selection_behavior_either() -> None:
     emergency, _ = cards(
         side(small_guideline(), EmergencyApplies=True, OfferImage=False),
-        settings=CardSettings(SETTINGS.uuid_namespace, max_cards_critical=2),
+        settings=CardSettings(SETTINGS.uuid_key, max_cards_critical=2),
     )
     assert emergency["indicator"] == "critical"
     assert not {"suggestions", "selectionBehavior"} & set(emergency)
@@ -100,7 +109,7 @@ def test_the_most_urgent_card_comes_first_and_an_emergency_stands_alone() -> Non
     both = side(small_guideline(), EmergencyApplies=True)
     topics = [card["source"]["topic"]["code"] for card in cards(both)]
     assert topics == ["Emergency"]
-    more = CardSettings(SETTINGS.uuid_namespace, max_cards_critical=2)
+    more = CardSettings(SETTINGS.uuid_key, max_cards_critical=2)
     assert [card["source"]["topic"]["code"] for card in cards(both, settings=more)] == ["Emergency", "Care"]
 
 
@@ -110,7 +119,7 @@ def test_right_comes_before_left_and_the_limit_holds_for_both_together() -> None
     left = side(package, "left", CareTitle="Care (left)")
     assert [card["summary"] for card in cards(right, left)] == ["Care (right)", "Care (left)"]
     assert [card["summary"] for card in cards(left, right)] == ["Care (right)", "Care (left)"]
-    one = CardSettings(SETTINGS.uuid_namespace, max_cards_view=1)
+    one = CardSettings(SETTINGS.uuid_key, max_cards_view=1)
     assert [card["summary"] for card in cards(right, left, settings=one)] == ["Care (right)"]
     assert [card["summary"] for card in cards(right, left, hook="order-sign")] == ["Care (right)"]
 
@@ -208,17 +217,22 @@ def test_a_section_only_one_side_has_keeps_its_place() -> None:
     assert join(right, right) == right
 
 
-def test_uuids_are_stable_for_the_same_facts_and_new_for_others() -> None:
+def test_uuids_are_those_of_the_call_and_its_facts_and_new_for_others() -> None:
+    """K-09: a repeated call gets the same uuids; another call, other facts and another installation get others."""
+
     def uuids(**change: Any) -> list[str]:
         facts = change.pop("facts", "facts")
-        settings = change.pop("settings", SETTINGS)
-        (card,) = cards(side(small_guideline(), facts=facts, **change), settings=settings)
+        given = {name: change.pop(name) for name in ("settings", "call", "inputs") if name in change}
+        (card,) = cards(side(small_guideline(), facts=facts, **change), **given)
         return [card["uuid"], *(suggestion["uuid"] for suggestion in card["suggestions"])]
 
     assert uuids() == uuids(When=elm.Date(2027, 1, 1))
     assert len(set(uuids())) == len(uuids())
     assert not set(uuids()) & set(uuids(facts="others"))
-    assert not set(uuids()) & set(uuids(settings=CardSettings(uuid.uuid4())))
+    assert not set(uuids()) & set(uuids(call="another"))
+    assert not set(uuids()) & set(uuids(inputs=["unavailable"]))
+    assert not set(uuids()) & set(uuids(settings=CardSettings(b"1" * 32)))
+    assert {uuid.UUID(one).version for one in uuids()} == {4}
 
 
 def test_the_same_input_gives_the_same_bytes() -> None:
@@ -232,7 +246,7 @@ def test_pages_named_in_the_detail_are_links_of_the_card() -> None:
 
 
 def test_a_form_is_a_smart_link_only_where_the_site_can_launch_one() -> None:
-    settings = CardSettings(SETTINGS.uuid_namespace, smart_launch_url="https://forms.example.org/launch")
+    settings = CardSettings(SETTINGS.uuid_key, smart_launch_url="https://forms.example.org/launch")
     (card,) = cards(side(small_guideline()), settings=settings)
     smart = [link for link in card["links"] if link["type"] == "smart"]
     assert [link["label"] for link in smart] == ["Press form"]

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import re
-import ssl
-import subprocess
-import time
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import httpx
@@ -14,17 +10,17 @@ import pytest
 import yaml
 
 from ankle_cds.settings import Settings
-from certificates import Certificates, free_port, listens
-from programs import found, needs, run
+from programs import needs, run
+from proxy import http_client, proxied
 from responses import ROOT
 from stub_service import PATH, hook_request, served
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
+
+    from certificates import Certificates
 
 DEPLOY = ROOT / "deploy"
-LISTENING = 8443
 
 
 @needs("hadolint")
@@ -73,47 +69,15 @@ def test_every_setting_named_is_one(file: str) -> None:
 
 @pytest.fixture(scope="module")
 def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Certificates]]:
-    """The proxy of nginx.conf in front of a service; gives its address."""
-    folder = tmp_path_factory.mktemp("proxy")
-    made = Certificates(folder)
-    port = free_port()
-    with served() as url:
-        text = (DEPLOY / "nginx.conf").read_text()
-        text = text.replace(f"listen {LISTENING} ssl", f"listen 127.0.0.1:{port} ssl")
-        text = text.replace("127.0.0.1:8080", url.removeprefix("http://"))
-        (folder / "nginx.conf").write_text(text)
-        with running(folder, port):
-            yield f"https://localhost:{port}", made
-
-
-@contextmanager
-def running(folder: Path, port: int) -> Iterator[None]:
-    command = [str(found("nginx")), "-p", str(folder), "-c", "nginx.conf", "-e", "stderr", "-g", "daemon off;"]
-    with (folder / "log").open("wb") as log:
-        server = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder)  # noqa: S603 -- ours
-        try:
-            for _ in range(100):
-                if server.poll() is not None or listens(port):
-                    break
-                time.sleep(0.1)
-            assert server.poll() is None, (folder / "log").read_text()
-            yield
-        finally:
-            server.terminate()
-            server.wait(10)
-
-
-def client(made: Certificates, signed_by: str | None) -> httpx.Client:
-    tls = ssl.create_default_context(cafile=str(made.file("server.pem")))
-    if signed_by:
-        tls.load_cert_chain(made.file(f"{signed_by}-client.pem"), made.file(f"{signed_by}-client.key"))
-    return httpx.Client(verify=tls, trust_env=False)
+    """The proxy of nginx.conf in front of a service; gives its address, and the certificates."""
+    with served() as url, proxied(url, tmp_path_factory.mktemp("proxy")) as found:
+        yield found
 
 
 @needs("nginx")
 def test_a_client_with_a_certificate_of_the_authority_reaches_the_service(proxy: tuple[str, Certificates]) -> None:
     url, made = proxy
-    with client(made, "known") as http:
+    with http_client(made, "known") as http:
         answer = http.get(f"{url}/cds-services")
         assert answer.status_code == 200
         assert answer.json()["services"]
@@ -128,7 +92,7 @@ def test_a_client_with_a_certificate_of_the_authority_reaches_the_service(proxy:
 @pytest.mark.parametrize("signed_by", [None, "unknown"])
 def test_any_other_client_does_not(signed_by: str | None, proxy: tuple[str, Certificates]) -> None:
     url, made = proxy
-    with client(made, signed_by) as http:
+    with http_client(made, signed_by) as http:
         answer = http.get(f"{url}/cds-services")
         assert answer.status_code == 400
         assert "x-request-id" not in answer.headers

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
 COMMAND = re.compile(
     r"(?:^|[`\s&/])ankle-cds "
-    r"((?:demo|serve|explain|extract|parameters|build|diff|validate|lint|conformance)(?:\\\n|[^`|&\n\\])*)"
+    r"((?:demo|serve|explain|populate|extract|parameters|memory|build|diff|validate|lint|conformance)(?:\\\n|[^`|&\n\\])*)"
 )
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)?(?:#([^)]*))?\)")
 

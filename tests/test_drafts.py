@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any
-from uuid import NAMESPACE_URL
 
 import pytest
 
@@ -53,7 +52,7 @@ def drafts(
         fetched=(),
         drafts=Drafts(signed),
     )
-    decided = guidance.Settings(cards=cards.CardSettings(uuid_namespace=NAMESPACE_URL), parameters=given)
+    decided = guidance.Settings(cards=cards.CardSettings(uuid_key=b"0" * 32), parameters=given)
     given_cards = guidance.respond(package, request, data, decided, NOW).cards
     return {
         suggestion["label"]: action["resource"]

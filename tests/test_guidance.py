@@ -8,7 +8,6 @@ import datetime as dt
 import io
 import json
 import socket
-import uuid
 from typing import Any
 
 import pytest
@@ -25,7 +24,7 @@ from ankle_cds.prefetch import PatientData, State, read_drafts
 from small_guideline import FakeTrace, small_guideline
 
 NOW = dt.datetime(2026, 11, 22, 9, 30, tzinfo=dt.UTC)
-SETTINGS = guidance.Settings(CardSettings(uuid.UUID("00000000-0000-4000-8000-000000000001")))
+SETTINGS = guidance.Settings(CardSettings(b"0" * 32))
 HOOKS = ("encounter-start", "patient-view", "order-select", "order-sign")
 
 

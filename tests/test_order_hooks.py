@@ -427,7 +427,7 @@ def test_what_is_recorded_of_others_is_cut_before_the_facts_and_never_breaks_the
 
 def test_uuids_change_with_a_fact_that_only_the_hidden_card_reads() -> None:
     def uuid(*drafts: dict[str, Any], **given: Any) -> str:
-        (card,) = cards(asked(*drafts, **given))
+        (card,) = cards(asked(*drafts, hookInstance="d1577c69-dfbe-44ad-ba6d-3e05e953b2ea", **given))
         return str(card["uuid"])
 
     assert uuid(*procedures("left")) == uuid(*procedures("left"))

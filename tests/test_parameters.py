@@ -81,7 +81,6 @@ def test_a_value_of_the_site_is_shown_with_its_place_and_its_default(
         ("MaxCardsView: 0", 3, "MaxCardsView is below 1"),
         ("AllowedEncounterClasses: []", 3, "AllowedEncounterClasses is empty"),
         ("SmartLaunchUrl: http://forms.example.org", 3, "SmartLaunchUrl is no https address"),
-        ("SuppressDeclinedDays: 90", 3, "SuppressDeclinedDays does not act in this release"),
         ("AgeMinimum: -1", 3, "AgeMinimum must be zero or more"),
     ],
 )
@@ -150,7 +149,7 @@ def test_discovery_says_which_values_differ_and_where_all_are_listed(
 
 
 def test_discovery_stays_short_however_much_a_site_has_set(package: artifacts.Package, tmp_path: Path) -> None:
-    numbers = [one for one in package.parameters if one.unit == "days" and not one.later]
+    numbers = [one for one in package.parameters if one.unit == "days"]
     text = "parameters:\n" + "".join(f"  {one.name}: {one.default + 1}\n" for one in numbers)
     text += f"  SmartLaunchUrl: https://forms.example.org/{'x' * 500}\n"
     said = description(package, site(tmp_path, text))

@@ -98,7 +98,8 @@ def test_every_answer_is_json_is_not_stored_and_has_an_id_of_its_own(method: str
 
 @pytest.mark.parametrize("path", ["/health", "/health/live", "/health/ready"])
 def test_health_names_the_content_that_answers(path: str) -> None:
-    assert call("GET", path).json() == {"status": "ok", "services": {SERVICE: "0.1.0"}}
+    memory = {"memory": "none"} if path.endswith("ready") else {}
+    assert call("GET", path).json() == {"status": "ok", "services": {SERVICE: "0.1.0"}, **memory}
 
 
 def test_a_hook_request_gets_cards_made_from_its_data_at_the_injected_time() -> None:
@@ -275,7 +276,7 @@ def test_production_does_not_start_without_saying_that_it_is_open() -> None:
     for given, message in (({}, "clients is empty"), ({"auth": "none"}, "auth: none answers callers without a token")):
         with pytest.raises(ContentError, match=message):
             stub_app(Settings(**given))
-    assert stub_app(Settings(auth="none", authenticated_by="the gateway"))
+    assert stub_app(Settings(auth="none", authenticated_by="the gateway", memory="none"))
 
 
 def configured(tmp_path: Path, text: str, **environment: str) -> Settings:

@@ -43,10 +43,15 @@ class Evaluated:
 
 @dataclass(frozen=True, slots=True)
 class Guidance:
-    """The cards to send and, per evaluation, everything that decided about them. Nothing evaluated: both empty."""
+    """The cards made and, per evaluation, everything that decided about them. Nothing evaluated: both empty."""
 
-    cards: tuple[dict[str, Any], ...] = ()
+    made: tuple[cards.Card, ...] = ()
     evaluated: tuple[Evaluated, ...] = ()
+
+    @property
+    def cards(self) -> tuple[dict[str, Any], ...]:
+        """The cards as they are sent."""
+        return tuple(card.wire for card in self.made)
 
     @property
     def reasons(self) -> tuple[apply.Reason, ...]:
@@ -104,6 +109,8 @@ def respond(package: Package, request: Request, data: PatientData, settings: Set
         hook=request.hook,
         joined_title=joined_title,
         drafts=data.drafts.known_to_client if data.drafts else {},
+        call=(request.issuer, request.hook_instance),
+        inputs=[sorted(data.unavailable), data.drafts.codes if data.drafts else None],
     )
     if data.drafts is not None and not made:
         data.drafts.require_readable()

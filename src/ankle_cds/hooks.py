@@ -203,7 +203,10 @@ class _Access(Wire):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A hook request whose envelope is proven; `tolerated` names the fields that came in a form we repaired."""
+    """A hook request whose envelope is proven; `tolerated` names the fields that came in a form we repaired.
+
+    `issuer` is who signed it, None where nobody did.
+    """
 
     hook: str
     hook_instance: str
@@ -212,13 +215,17 @@ class Request:
     fhir_server: str | None = None
     fhir_authorization: FhirAuthorization | None = None
     tolerated: tuple[str, ...] = ()
+    issuer: str | None = None
 
 
-def read_request(document: Any, offered: Collection[str] = HOOKS, *, plain_http: bool = False) -> Request:
+def read_request(
+    document: Any, offered: Collection[str] = HOOKS, *, plain_http: bool = False, issuer: str | None = None
+) -> Request:
     """Read a decoded body sent to a service that offers the hooks named in `offered` (default: all we can read).
 
     Raises RequestError, checking in this order and naming every field that fails in the same step: envelope, hook,
     context, access. `plain_http` permits http in `fhirServer` next to a token; only the development mode sets it.
+    `issuer` is the one the caller was let in as.
     """
     if not isinstance(document, dict):
         raise RequestError(RequestFault.NOT_OBJECT, spec=SPECIFICATION)
@@ -242,6 +249,7 @@ def read_request(document: Any, offered: Collection[str] = HOOKS, *, plain_http:
         fhir_server=server,
         fhir_authorization=authorization,
         tolerated=_tolerated(document),
+        issuer=issuer,
     )
 
 

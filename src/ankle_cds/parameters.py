@@ -52,7 +52,6 @@ def decided(packages: Iterable[Package], settings: Settings) -> dict[str, Any]:
         declared |= package.program.parameters
         for parameter in package.parameters:
             if parameter.service:
-                _refuse_early(parameter, settings)
                 declared[parameter.name] = parameter
     given = site_parameters(settings, declared)
     refused = [error for package in packages for error in _broken(package, given, settings)]
@@ -104,7 +103,6 @@ def as_json(package: Package, held: Iterable[Effective]) -> dict[str, Any]:
                 "readBy": "service" if one.parameter.service else "logic",
                 "setByEachCall": one.parameter.per_call,
                 "setAt": one.place,
-                "notYet": one.parameter.later,
             }
             for one in held
         ],
@@ -126,8 +124,6 @@ def render(package: Package, held: Iterable[Effective], console: Console) -> Non
                 line.append(f"  set at {one.place}; default {default}", "yellow")
             console.print(line, soft_wrap=True)
             about = f"  {one.parameter.type}; {one.parameter.basis}"
-            if one.parameter.later:
-                about += f". Does not act yet: {one.parameter.later}"
             console.print(Text(about, "dim"), soft_wrap=True)
 
 
@@ -158,15 +154,6 @@ def _brief(one: Effective) -> str:
 
     unit = f" {one.parameter.unit}" if one.parameter.unit else ""
     return f"{brief(one.value)}{unit} (default {brief(one.parameter.default)})"
-
-
-def _refuse_early(parameter: Parameter, settings: Settings) -> None:
-    """Refuse a parameter that does not act yet: a site that sets it believes that it does."""
-    if parameter.later and parameter.name in settings.parameters:
-        raise ContentError(
-            f"{parameter.name} does not act in this release: {parameter.later}. Remove it here.",
-            where=settings.line(parameter.name),
-        )
 
 
 def _broken(package: Package, given: Mapping[str, Any], settings: Settings) -> Iterable[ContentError]:

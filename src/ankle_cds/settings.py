@@ -6,14 +6,16 @@ names. Every value is checked against the type the logic declares; a name the lo
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import os
 import re
-import uuid
+import secrets
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
 
-from pydantic import AfterValidator, Field, PrivateAttr, ValidationError
+from pydantic import AfterValidator, Field, PrivateAttr, SecretStr, ValidationError
 
 from ankle_cds.client import BaseUrl, Entry, FhirBase, Limits, Policy, parse_base
 from ankle_cds.errors import ContentError
@@ -24,7 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _PREFIX = "ANKLE_CDS_"
-_DEVELOPMENT_NAMESPACE = uuid.UUID("6f1b6f2e-6c0e-5c1e-9a55-3f6d7a3b9c10")
+_DEVELOPMENT_SECRET = SecretStr("known to anybody: for development only")
+_SECRET_CHARACTERS = 32
+_MEMORY = "sqlite:///ankle-cds-memory.sqlite3"
 _SPECIFICATION = "https://cql.hl7.org/02-authorsguide.html#parameters"
 _INTEGER_LIMIT = 2**31
 
@@ -38,8 +42,17 @@ def _origin(text: str) -> str:
     return text
 
 
+def _long(secret: SecretStr) -> SecretStr:
+    if len(secret.get_secret_value()) < _SECRET_CHARACTERS:
+        raise ValueError(f"at least {_SECRET_CHARACTERS} characters nobody can guess")
+    return secret
+
+
 class Settings(Entry):
     """Everything a site decides. Times are seconds, sizes bytes.
+
+    `secret` is what keys are made from; it stands here, in the environment, or in `secret_file`. `memory` is where it
+    is remembered what was shown and answered: a URL, or `none`.
 
     `mode` development permits http FHIR servers on this machine and, unless `auth` is set, calls without a token.
     `authenticated_by` says in words who authenticates callers in front of the service, where `auth` is not jwt.
@@ -69,8 +82,14 @@ class Settings(Entry):
     callback_connect: Annotated[float, Field(gt=0, le=10)] = 0.15
     callback_read: Annotated[float, Field(gt=0, le=10)] = 0.35
     callback_parallel: Annotated[int, Field(ge=1, le=64)] = 6
-    uuid_namespace: uuid.UUID = Field(default_factory=uuid.uuid4)
+    secret: Annotated[SecretStr | None, AfterValidator(lambda given: given and _long(given))] = None
+    secret_file: Path | None = None
+    memory: Annotated[str | None, Field(min_length=1)] = None
+    memory_timeout: Annotated[float, Field(gt=0, le=10)] = 0.5
+    retention_days: Annotated[int, Field(ge=1, le=180)] = 180
+    feedback_store_comments: bool = False
     parameters: dict[str, Any] = Field(default_factory=dict)
+    _random: bytes = PrivateAttr(default_factory=lambda: secrets.token_bytes(32))
     _lines: dict[str, str] = PrivateAttr(default_factory=dict)
     _document: Document | None = PrivateAttr(default=None)
 
@@ -83,6 +102,34 @@ class Settings(Entry):
     def effective_auth(self) -> Auth:
         """Whether calls need a token; where the site does not say, they do in production."""
         return self.auth or ("none" if self.development else "jwt")
+
+    @property
+    def effective_memory(self) -> str | None:
+        """The URL of the memory, None for none; where the site does not say, there is one in production."""
+        if self.memory is None:
+            return None if self.development else _MEMORY
+        return None if self.memory == "none" else self.memory
+
+    def key(self, purpose: str) -> bytes:
+        """Make the key for one purpose from the secret of the site, 32 bytes.
+
+        Where the site has none it is random: no other process has it, and this one only until it ends. Raises
+        ContentError when the file of the secret cannot be read or is too short.
+        """
+        secret = self._secret()
+        material = secret.get_secret_value().encode() if secret is not None else self._random
+        return hmac.digest(material, f"ankle-cds/{purpose}".encode(), hashlib.sha256)
+
+    def _secret(self) -> SecretStr | None:
+        if self.secret is not None or self.secret_file is None:
+            return self.secret
+        try:
+            return _long(SecretStr(self.secret_file.read_text("utf-8").strip()))
+        except (OSError, ValueError) as error:
+            said = error.strerror if isinstance(error, OSError) else error if "at least" in str(error) else "not text"
+            raise ContentError(
+                f"The file of the secret cannot be used: {said}.", where=self.where("secret_file")
+            ) from None
 
     def remember(self, document: Document, wheres: Mapping[str, str]) -> None:
         """Keep where each setting was written, for what is said about it later; `wheres` names those of elsewhere."""
@@ -122,7 +169,10 @@ class Settings(Entry):
         )
 
     def refuse_open_production(self) -> None:
-        """Raise ContentError where callers would be let in without the site having said so, or none could be."""
+        """Raise ContentError where callers would be let in without the site having said so, or none could be.
+
+        Likewise where the keys of what is remembered would be known to anybody, or forgotten at the next start.
+        """
         found = refusals(
             self.effective_auth,
             self.clients,
@@ -131,7 +181,14 @@ class Settings(Entry):
             authenticated_by=self.authenticated_by,
             where=self.where,
         )
-        if refused := list(found):
+        refused = list(found)
+        if not (self.development or self.secret or self.secret_file) and self.effective_memory is not None:
+            text = (
+                "secret is missing: patients are remembered by keyed hashes, and this is the key. Write secret_file: a "
+                f"file with at least {_SECRET_CHARACTERS} characters nobody can guess; or `memory: none`."
+            )
+            refused.append(ContentError(text, where=self.where("secret")))
+        if refused:
             raise _together(refused)
 
 
@@ -166,7 +223,7 @@ def load(path: Path | None = None, *, environment: Mapping[str, str] | None = No
             wheres[setting] = f"environment variable {name}"
     values |= {name: value for name, value in given.items() if value is not None}
     if values.get("mode") == "development":
-        values.setdefault("uuid_namespace", _DEVELOPMENT_NAMESPACE)
+        values.setdefault("secret", None if "secret_file" in values else _DEVELOPMENT_SECRET)
     try:
         settings = Settings.model_validate(_python(values))
     except ValidationError as error:
@@ -234,7 +291,7 @@ def _cql_value(value: Any, declared: str, default: Any) -> Any:
 def _from_text(text: str, setting: str) -> Any:
     """Read an environment value: whole numbers, decimals and booleans where the setting is one, lists by comma."""
     info = Settings.model_fields.get(setting)
-    kind = str(info.annotation) if info is not None else ""
+    kind = str(info.annotation).lower() if info is not None else ""
     if "tuple" in kind:
         return [{"url": part} if setting == "fhir_servers" else part for part in text.split(",") if part]
     if re.fullmatch(r"[0-9]+", text) and "str" not in kind:
@@ -249,10 +306,8 @@ def _python(values: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in values.items():
         found[name] = value if name == "parameters" else _strict(value)
-        if name == "ca_file" and isinstance(value, str):
+        if name in {"ca_file", "secret_file"} and isinstance(value, str):
             found[name] = Path(value)
-        elif name == "uuid_namespace" and isinstance(value, str) and re.fullmatch(r"[0-9a-fA-F-]{36}", value):
-            found[name] = uuid.UUID(value)
     return found
 
 

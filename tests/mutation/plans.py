@@ -154,7 +154,7 @@ class Plans:
     def _stories(self) -> Iterator[Check]:
         """Give the stories that are answered with cards, each ready to be compared with the reviewed answer."""
         for story in stories.read_all():
-            if story.status == stories.OK:
+            if story.status == stories.OK and not story.after:
                 site = settings.load(environment={}, mode="development", port=0, parameters=dict(story.parameters))
                 decided = guidance_settings({self.package.service_id: self.package}, site)
                 document = read_json_file(story.request_file)

@@ -27,8 +27,7 @@ _KINDS = ("ascending", *_BOUNDED, "filled", "https")
 class Parameter:
     """One parameter; `type` is a CQL type such as `Integer` or `List<String>`.
 
-    `service` tells whether the service reads it instead of the logic; `later` says what is missing until it acts, None
-    where it acts.
+    `service` tells whether the service reads it instead of the logic.
     """
 
     name: str
@@ -37,7 +36,6 @@ class Parameter:
     unit: str | None
     basis: str
     service: bool = False
-    later: str | None = None
 
     @property
     def per_call(self) -> bool:
@@ -121,7 +119,6 @@ def of_service(settings: Document) -> tuple[Parameter, ...]:
             unit=entry.get("unit"),
             basis=entry["basis"],
             service=True,
-            later=entry.get("later"),
         )
         for entry in settings.data.get("serviceParameters", [])
     )

@@ -104,7 +104,7 @@ PACKAGE: Shape = {
     "population?": {"queries": dict, "variables": dict, "recorded": str, "sides": str},
     "parameters": dict,
     "units?": dict,
-    "serviceParameters?": [{"name": str, "type": str, "basis": str, "unit?": str, "later?": str}],
+    "serviceParameters?": [{"name": str, "type": str, "basis": str, "unit?": str}],
     "constraints?": [{"because": str, "of?": [str], "ascending?": [str], "filled?": [str], "https?": [str]}],
 }
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import re
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ankle_cds.cards import details
 from ankle_cds.cards.checks import override_reasons
 from ankle_cds.cards.selfcheck import verify
 from ankle_cds.cards.sides import Recommendation, Side, Suggestion, limited, recommendations
-from ankle_cds.fhir import Resource, canonical_json, split_canonical, write_json
+from ankle_cds.fhir import canonical_json, split_canonical, write_json
 from ankle_cds.hooks import HOOKS
 
 if TYPE_CHECKING:
@@ -26,17 +28,30 @@ _MARKDOWN_LINK = re.compile(r"(?<!!)\[([^\]\n]+)\]\((https://[^()\s]+)\)")
 class CardSettings:
     """What a site decides about cards.
 
-    `uuid_namespace` is random per installation, so that an uuid tells nothing about a patient to who has another;
+    `uuid_key` is secret and at least 16 bytes, so that an uuid tells nothing to who does not hold it;
     `smart_launch_url` is absolute https, None when no form can be launched; `icon_url` likewise, None where the service
     does not know under which address it is called.
     """
 
-    uuid_namespace: uuid.UUID
+    uuid_key: bytes = field(repr=False)
     max_cards_view: int = 2
     max_cards_order: int = 1
     max_cards_critical: int = 1
     smart_launch_url: str | None = None
     icon_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A card as it is sent (`wire`), and what a memory asks of it: recommendation and side, and what it rests on.
+
+    `facts` are bytes that are equal as long as everything is that the card was made from.
+    """
+
+    wire: dict[str, Any]
+    recommendation: str
+    side: str | None
+    facts: bytes = field(repr=False)
 
 
 def encode(
@@ -47,13 +62,16 @@ def encode(
     hook: str,
     joined_title: Callable[[str], str | None],
     drafts: Mapping[str, bool],
-) -> list[dict[str, Any]]:
+    call: Sequence[str | None] = (),
+    inputs: Any = None,
+) -> list[Card]:
     """Give the cards for the RequestGroups of one request: one for the visit, or one per side, right first.
 
-    The same input gives the same bytes; uuids are equal as long as the facts are. `joined_title` gives the title of an
-    action for both sides, by its id. `drafts` are the draft orders of the request as `Type/id`, and whether the client
-    knows that name. What the cards that are not shown have to tell is told on the last one that is. Raises ContentError
-    when a card would break the contract; the error holds no text of the card.
+    The same input gives the same bytes. `call` names the request: another call gets other uuids, and so do other facts;
+    a repeated one gets the same. `inputs` is plain JSON: what every card rests on beside the facts of its action.
+    `joined_title` gives the title of an action for both sides, by its id. `drafts` are the draft orders of the request
+    as `Type/id`, and whether the client knows that name. What the cards that are not shown have to tell is told on the
+    last one that is. Raises ContentError when a card would break the contract; the error holds no text of the card.
     """
     ordered = recommendations(sides, joined_title, drafts)
     limit = settings.max_cards_order if HOOKS[hook].is_about_orders else settings.max_cards_view
@@ -62,38 +80,50 @@ def encode(
     reasons = override_reasons(package)
     group = sides[0].request_group if sides else {}
     cards = [
-        _card(one, hidden if one is shown[-1] else (), group, package=package, settings=settings, reasons=reasons)
+        _card(
+            one,
+            hidden if one is shown[-1] else (),
+            package=package,
+            settings=settings,
+            reasons=reasons,
+            call=[*call, group["subject"], group.get("encounter")],
+            inputs=[group["instantiatesCanonical"], inputs],
+        )
         for one in shown
     ]
     deletable = frozenset(name for name, known in drafts.items() if known)
-    verify(cards, subject=group.get("subject"), encounter=group.get("encounter"), deletable=deletable)
+    verify(
+        [one.wire for one in cards], subject=group.get("subject"), encounter=group.get("encounter"), deletable=deletable
+    )
     return cards
 
 
 def _card(
     one: Recommendation,
     hidden: Sequence[Recommendation],
-    group: Resource,
     *,
     package: Package,
     settings: CardSettings,
     reasons: list[dict[str, str]],
-) -> dict[str, Any]:
+    call: list[Any],
+    inputs: list[Any],
+) -> Card:
     action = one.action
     recorded = [other.recorded for other in hidden if other.recorded]
     topic = action["code"][0]["coding"][0]
-    name = [
-        topic["code"],
-        one.side,
-        [side.facts(action["id"]) for side in one.sources],
-        group["subject"],
-        group.get("encounter"),
-        group["instantiatesCanonical"],
+    read = [
+        [other.action["id"], [side.facts(other.action["id"]) for side in other.sources]] for other in (one, *hidden)
     ]
-    name += [[other.action["id"], [side.facts(other.action["id"]) for side in other.sources]] for other in hidden]
-    identity = uuid.uuid5(settings.uuid_namespace, canonical_json(name).decode())
+    facts = canonical_json([inputs, read])
+    name = canonical_json([*call, topic["code"], one.side])
+
+    def identity(part: str = "") -> str:
+        """Make an uuid that is random to who has no key: https://www.rfc-editor.org/rfc/rfc9562#section-5.4 ."""
+        parts = b"".join(len(text).to_bytes(8) + text for text in (name, facts, part.encode()))
+        return str(uuid.UUID(bytes=hmac.digest(settings.uuid_key, parts, hashlib.sha256)[:16], version=4))
+
     card: dict[str, Any] = {
-        "uuid": str(identity),
+        "uuid": identity(),
         "summary": action["title"],
         "detail": details.fit(action["description"], recorded),
         "indicator": one.indicator,
@@ -105,15 +135,15 @@ def _card(
         },
     }
     if one.suggestions:
-        card["suggestions"] = [_suggestion(suggestion, identity) for suggestion in one.suggestions]
+        card["suggestions"] = [_suggestion(suggestion, identity(suggestion.key)) for suggestion in one.suggestions]
         card["selectionBehavior"] = action["selectionBehavior"]
     card["overrideReasons"] = [dict(reason) for reason in reasons]
     card["links"] = _links(one, package, settings)
-    return card
+    return Card(card, topic["code"], one.side, facts)
 
 
-def _suggestion(suggestion: Suggestion, card: uuid.UUID) -> dict[str, Any]:
-    made: dict[str, Any] = {"label": suggestion.label, "uuid": str(uuid.uuid5(card, suggestion.key))}
+def _suggestion(suggestion: Suggestion, identity: str) -> dict[str, Any]:
+    made: dict[str, Any] = {"label": suggestion.label, "uuid": identity}
     if suggestion.recommended:
         made["isRecommended"] = True
     made["actions"] = list(suggestion.actions)

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.text import Text
 
 from ankle_cds import __version__
-from ankle_cds.cli import checklist, examining, publishing, questions, running
+from ankle_cds.cli import checklist, examining, publishing, questions, remembering, running
 from ankle_cds.cli.usage import USAGE, Parser
 from ankle_cds.errors import AnkleCdsError
 
@@ -47,6 +47,6 @@ def parser() -> argparse.ArgumentParser:
     top = Parser(prog="ankle-cds", description=_DESCRIPTION)
     top.add_argument("--version", action="version", version=f"ankle-cds {__version__}")
     commands = top.add_subparsers(required=True, metavar="COMMAND", parser_class=Parser)
-    for room in (running, questions, publishing, checklist, examining):
+    for room in (running, questions, remembering, publishing, checklist, examining):
         room.describe(commands)
     return top

@@ -93,7 +93,7 @@ def _read_again(package: Package, expected: dict[str, Any]) -> Built:
             body=read_json_file(story.expected_file),
         )
         for story in stories.read_all()
-        if story.condition == package.folder.name
+        if story.condition == package.folder.name and not story.after
     )
     return lint.Built(
         files=files,

@@ -6,6 +6,7 @@ Its samples are the example stories, each at its own time. https://cds-hooks.hl7
 from __future__ import annotations
 
 import json
+import secrets
 import tempfile
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -38,10 +39,10 @@ _PATIENCE = 10.0
 class _OpenStage(Stage):
     """The stage of an examination: lets one browser origin in, and gives slow machines time to read."""
 
-    def site(self, parameters: Mapping[str, Any]) -> settings.Settings:
+    def site(self, parameters: Mapping[str, Any], **given: Any) -> settings.Settings:
         """Give the settings of a site that has set these parameters, in development mode."""
         more = {"cors_origins": (ORIGIN,), "callback_total": _PATIENCE, "callback_read": _PATIENCE}
-        return super().site(parameters).model_copy(update=more | {"public_base_url": AUDIENCE})
+        return super().site(parameters, **more, public_base_url=AUDIENCE, **given)
 
 
 @contextmanager
@@ -91,4 +92,14 @@ def _guarded(signer: Signer, folder: Path) -> settings.Settings:
     file = folder / "keys.json"
     file.write_text(json.dumps({"keys": [key.public() for key in signer.keys]}), "utf-8")
     clients = [{"iss": signer.issuer, "key_set": str(file)}]
-    return settings.load(environment={}, public_base_url=AUDIENCE, clients=clients, port=0, request_deadline=60.0)
+    memory = f"sqlite:///{folder / 'memory.sqlite3'}"
+    secret = secrets.token_hex(32)
+    return settings.load(
+        environment={},
+        public_base_url=AUDIENCE,
+        clients=clients,
+        port=0,
+        request_deadline=60.0,
+        memory=memory,
+        secret=secret,
+    )

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
+from datetime import UTC
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Self
 
 from ankle_cds import artifacts, client, guidance, settings
-from ankle_cds.service import background, create_app, guidance_settings
+from ankle_cds.fhir import read_json_file
+from ankle_cds.service import Remembering, background, create_app, guidance_settings
+from ankle_cds.stories import read
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
     from types import TracebackType
 
@@ -20,9 +25,10 @@ if TYPE_CHECKING:
 
     from ankle_cds.hooks import Request
     from ankle_cds.prefetch import PatientData
-    from ankle_cds.stories import Story
+    from ankle_cds.stories import Answered, Story
 
 _PATIENCE = 60.0  # seconds
+_MEMORY = 10.0  # seconds: the most a site may wait for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +83,17 @@ class Stage:
         await self._front(scope, receive, send)
         self._milliseconds = 1000 * (time.perf_counter() - began)
 
-    def site(self, parameters: Mapping[str, Any]) -> settings.Settings:
+    def site(self, parameters: Mapping[str, Any], **given: Any) -> settings.Settings:
         """Give the settings of a site that has set these parameters, in development mode."""
         # The visitor's environment is left out, and so is a clinic's haste: a demonstration is the same everywhere,
         # also on a busy machine.
         return settings.load(
-            environment={}, mode="development", port=self._port, request_deadline=_PATIENCE, parameters=dict(parameters)
+            environment={},
+            mode="development",
+            port=self._port,
+            request_deadline=_PATIENCE,
+            parameters=dict(parameters),
+            **given,
         )
 
     def set(self, story: Story, parameters: Mapping[str, Any] | None = None) -> None:
@@ -102,9 +113,31 @@ class Stage:
     def play(self, story: Story, request: Any, parameters: Mapping[str, Any] | None = None) -> Played:
         """Post a request at the time of the story, and wait for the answer."""
         self.set(story, parameters)
-        self._guidance = None
-        answer = client.post_json(self.address(story), request)
+        with self._remembered(story, parameters) if story.after else nullcontext():
+            self._guidance = None
+            answer = client.post_json(self.address(story), request)
         return Played(answer.status, answer.body, self._milliseconds, self._guidance)
+
+    @contextmanager
+    def _remembered(self, story: Story, parameters: Mapping[str, Any] | None) -> Iterator[None]:
+        """Put an application in front that remembers the earlier visits of a story: they are played, and answered."""
+        with TemporaryDirectory() as folder:
+            given = story.parameters if parameters is None else parameters
+            site = self.site(given, memory=f"sqlite:///{Path(folder) / 'memory.sqlite3'}", memory_timeout=_MEMORY)
+            remembering = Remembering.of(self.packages, site)
+            self._front = self._new_app(site, remembering)
+            for one in story.after:
+                earlier = read(story.folder.parent / one.visit)
+                self._now = earlier.clock
+                cards = client.post_json(self.address(earlier), read_json_file(earlier.request_file)).body["cards"]
+                said = [_feedback(answer, cards, earlier.clock) for answer in one.answers]
+                client.post_json(f"{self.address(earlier)}/feedback", {"feedback": said})
+            self._now = story.clock
+            try:
+                yield
+            finally:
+                if remembering is not None:
+                    remembering.memory.close()
 
     def _app(self, parameters: Mapping[str, Any]) -> ASGIApp:
         key = json.dumps(dict(parameters), sort_keys=True)
@@ -112,7 +145,7 @@ class Stage:
             self._apps[key] = self._new_app(self.site(parameters))
         return self._apps[key]
 
-    def _new_app(self, site: settings.Settings) -> ASGIApp:
+    def _new_app(self, site: settings.Settings, remembering: Remembering | None = None) -> ASGIApp:
         decided = guidance_settings(self.packages, site)
 
         def respond(
@@ -121,9 +154,21 @@ class Stage:
             self._guidance = guidance.respond(package, request, data, decided, now)
             return self._guidance
 
-        return create_app(self.packages, site, self._clock, respond=respond)
+        return create_app(self.packages, site, self._clock, respond=respond, remembering=remembering)
 
     def _clock(self) -> datetime:
         if self._now is None:
             raise RuntimeError("No story is on stage; set one before calling the service.")
         return self._now
+
+
+def _feedback(answer: Answered, cards: Sequence[dict[str, Any]], now: datetime) -> dict[str, Any]:
+    """Say what a user did with the card of a recommendation: https://cds-hooks.hl7.org/2.0/#feedback ."""
+    card = next(card for card in cards if card["source"]["topic"]["code"] == answer.recommendation)
+    told = {"card": card["uuid"], "outcome": answer.outcome, "outcomeTimestamp": f"{now.astimezone(UTC):%FT%TZ}"}
+    if answer.outcome == "accepted":
+        return told | {"acceptedSuggestions": [{"id": card["suggestions"][0]["uuid"]}]}
+    if answer.reason is None:
+        return told
+    system = card["overrideReasons"][0]["system"]
+    return told | {"overrideReason": {"reason": {"code": answer.reason, "system": system}}}

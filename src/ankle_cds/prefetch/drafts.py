@@ -18,7 +18,7 @@ from ankle_cds.prefetch.medications import medications, with_medication
 from ankle_cds.prefetch.reading import names_other
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from ankle_cds.hooks import Request
 
@@ -55,6 +55,11 @@ class Drafts:
     def known_to_client(self) -> dict[str, bool]:
         """For every draft, as `Type/id`, whether the client can find it under that name."""
         return {name: name not in self.unnamed for name in self.judged}
+
+    @property
+    def codes(self) -> list[list[str]]:
+        """What is drafted for which side: the codes of each draft, in an order that does not follow the request's."""
+        return sorted(sorted(set(_codes(resource))) for resource in self.resources)
 
     def require_readable(self) -> None:
         """Refuse with 400 when a draft was not read; asked where there is no card, which would say that all is well."""
@@ -118,6 +123,19 @@ def _is_other_patients(draft: Resource, patient: str) -> bool | None:
         if names_other(element, patient):
             return True
     return False
+
+
+def _codes(element: Any) -> Iterator[str]:
+    """Find every code at any depth, and the name of a drug that is referred to."""
+    for part in element if isinstance(element, list) else ():
+        yield from _codes(part)
+    if isinstance(element, dict):
+        if isinstance(element.get("code"), str):
+            yield f"{element.get('system', '')}|{element['code']}"
+        for name, part in element.items():
+            yield from _codes(part)
+            if name == "medicationReference" and isinstance(part, dict):
+                yield str(part.get("reference", ""))
 
 
 def _named(resource: Resource) -> str:

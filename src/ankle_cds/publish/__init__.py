@@ -56,9 +56,10 @@ def publish(package: Package, out: Path, *, release: bool = False, stories: Sequ
     """Write everything into `out`; the status is that of the content, or `active` for a release.
 
     A file that an earlier build wrote and this one does not is refused, so that nothing outlives its removal. `stories`
-    are those of the condition (default: the embedded ones).
+    are those of the condition (default: the embedded ones). One that needs a memory is left out: an engine has none.
     """
-    told = [one for one in read_all() if one.condition == package.service_id] if stories is None else list(stories)
+    embedded = [one for one in read_all() if one.condition == package.service_id] if stories is None else stories
+    told = [one for one in embedded if not one.after]
     resources = artifacts.documents(package, release=release)
     written = pages.write(package, told)
     guide = _with_examples(resources[package.guide], cases.examples(told), written)

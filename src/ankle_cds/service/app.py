@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
@@ -16,6 +16,7 @@ from ankle_cds.cards import CardSettings
 from ankle_cds.client import FhirClient
 from ankle_cds.errors import RequestError, RequestFault, ServiceFault
 from ankle_cds.service import admission, answers, limits, log
+from ankle_cds.service.remembering import Remembering
 from ankle_cds.service.routes import ICON, Service
 
 if TYPE_CHECKING:
@@ -57,12 +58,14 @@ def create_app(
     respond: Respond | None = None,
     client: FhirClient | None = None,
     gate: Gate | None = None,
+    remembering: Remembering | None = None,
 ) -> ASGIApp:
     """Make the ASGI application that serves `packages`, keyed by service id.
 
     `clock` gives the time of evaluation, with its offset; it is asked once per call. `respond` turns one patient's data
-    into cards (default: `guidance.respond` with what the site decided); `client` reads FHIR servers and `gate` lets
-    callers in (default: those of the settings). Raises ContentError when the settings do not permit serving.
+    into cards (default: `guidance.respond` with what the site decided); `client` reads FHIR servers, `gate` lets in,
+    and `remembering` is the memory (default: those of the settings). Raises ContentError when the settings do not
+    permit serving.
     """
     settings.refuse_open_production()
     decided = guidance_settings(packages, settings)
@@ -75,13 +78,18 @@ def create_app(
         settings.policy(), settings.limits(), ca_file=str(settings.ca_file) if settings.ca_file else None
     )
 
+    remembering = remembering or Remembering.of(packages, settings)
+    replay = remembering.replay() if remembering is not None else None
+
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        yield
+        async with remembering.running(clock) if remembering is not None else nullcontext():
+            yield
         await fhir.aclose()
 
+    admitting = gate or admission.gate(settings, replay=replay)
     app = Starlette(
-        routes=Service(packages, settings, clock, fhir, gate or admission.gate(settings), answer, silent).routes(),
+        routes=Service(packages, settings, clock, fhir, admitting, answer, silent, remembering).routes(),
         exception_handlers={
             RequestError: _refused,
             answers.ServiceError: _unable,
@@ -109,7 +117,9 @@ def guidance_settings(packages: Mapping[str, Package], settings: Settings) -> gu
     }
     base = settings.public_base_url or ""
     own["icon_url"] = f"{base}{ICON}" if base.startswith("https://") else None
-    return guidance.Settings(cards=CardSettings(uuid_namespace=settings.uuid_namespace, **own), parameters=given)
+    for_service = {one.name for package in packages.values() for one in package.parameters if one.service}
+    of_logic = {name: value for name, value in given.items() if name not in for_service}
+    return guidance.Settings(cards=CardSettings(uuid_key=settings.key("card uuids"), **own), parameters=of_logic)
 
 
 def _guidance(packages: Mapping[str, Package], decided: guidance.Settings) -> Respond:

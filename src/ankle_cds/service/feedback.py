@@ -1,4 +1,4 @@
-"""Feedback: what a user did with a card, as the wire sends it. Validated here; its memory is a later release.
+"""Feedback: what a user did with a card, as the wire sends it.
 
 https://cds-hooks.hl7.org/2.0/#feedback
 """
@@ -61,6 +61,12 @@ class _Feedback(Wire):
     outcome_timestamp: Annotated[
         str, AfterValidator(_utc_timestamp), WithJsonSchema({"type": "string", "format": "date-time"})
     ]
+
+    @property
+    def at(self) -> datetime:
+        """When the user acted, to the microsecond."""
+        day, _, rest = self.outcome_timestamp.upper().removesuffix("+00:00").removesuffix("Z").partition("T")
+        return datetime.fromisoformat(f"{day}T{rest}+00:00")
 
 
 class Accepted(_Feedback):

@@ -19,6 +19,11 @@ def write(event: str, **members: Any) -> None:
     LOGGER.info(json.dumps(line, ensure_ascii=True, default=str))
 
 
+def write_warning(event: str, **members: Any) -> None:
+    """Write one line about what the service can do without, but not well."""
+    LOGGER.warning(json.dumps({"event": event} | members, ensure_ascii=True, default=str))
+
+
 def write_failure(request_id: str, error: BaseException) -> None:
     """Write where our own code failed: the kind of error and the lines of code, not its message.
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from ankle_cds.artifacts import Package
     from ankle_cds.client import FhirClient
+    from ankle_cds.service.remembering import Remembering
     from ankle_cds.settings import Settings
     from ankle_cds.trust import Gate
 
@@ -55,6 +56,7 @@ class Service:
     gate: Gate
     respond: Respond
     silent: Silent
+    remembering: Remembering | None = None
 
     def routes(self) -> list[Route]:
         """Give one route per address, and none for a service id that discovery does not list."""
@@ -65,7 +67,7 @@ class Service:
             *(Route(f"/schemas/{name}.json", self.schema, methods=["GET", "HEAD"]) for name in description.PUBLISHED),
             Route("/health", self.health, methods=["GET", "HEAD"]),
             Route("/health/live", self.health, methods=["GET", "HEAD"]),
-            Route("/health/ready", self.health, methods=["GET", "HEAD"]),
+            Route("/health/ready", self.ready, methods=["GET", "HEAD"]),
         ]
         for service_id, package in self.packages.items():
             path = f"{_ROOT}/{service_id}"
@@ -109,6 +111,17 @@ class Service:
         versions = {service_id: package.version for service_id, package in self.packages.items()}
         return answers.document({"status": "ok", "services": versions})
 
+    async def ready(self, _request: Request) -> Response:
+        """Say whether calls are answered: 503 where tokens cannot be checked because the memory is gone.
+
+        Without a memory, or one that is not needed to let callers in, cards are shown as if nothing had been shown yet.
+        """
+        versions = {service_id: package.version for service_id, package in self.packages.items()}
+        gone = self.remembering is not None and await self.remembering.memory.check() is not None
+        memory = "none" if self.remembering is None else "unavailable" if gone else "ok"
+        body = {"status": "degraded" if gone else "ok", "services": versions, "memory": memory}
+        return answers.document(body, status=503 if gone and self.settings.effective_auth != "none" else 200)
+
 
 @dataclass(frozen=True, slots=True)
 class _Call:
@@ -127,7 +140,9 @@ class _Call:
         body = await read_body(http, settings.max_body, settings.body_timeout)
         marks = [time.perf_counter()]
         document = read_json(body, max_depth=settings.max_json_depth)
-        request = hooks.read_request(document, offered_hooks(self.package), plain_http=settings.development)
+        request = hooks.read_request(
+            document, offered_hooks(self.package), plain_http=settings.development, issuer=caller.issuer
+        )
         record: dict[str, Any] = http.scope["record"]
         record |= {"hookInstance": request.hook_instance, "hook": request.hook, "tolerated": request.tolerated or None}
         record["plan"] = f"{self.package.get(self.package.pathway)['id']}|{self.package.version}"
@@ -147,23 +162,33 @@ class _Call:
             raise answers.ServiceError(ServiceFault.DEADLINE)
         given = self._evaluate(request, data, now, record)
         marks.append(time.perf_counter())
-        record["actions"] = [card["source"]["topic"]["code"] for card in given.cards]
-        record["cards"] = [card["uuid"] for card in given.cards if "uuid" in card] or None
-        names = ("parse", "gather", "evaluate")
-        spans = (round(1000 * (after - before), 3) for before, after in pairwise(marks))
-        record["parts"] = dict(zip(names, spans, strict=True))
-        return answers.document({"cards": understood_by(caller.supports, given.cards)})
+        cards = given.cards
+        if self.service.remembering is not None:
+            told = self.service.remembering
+            cards = await told.shown(self.package, request, given.made, caller=caller, now=now, record=record)
+            marks.append(time.perf_counter())
+        record["actions"] = [card["source"]["topic"]["code"] for card in cards]
+        record["cards"] = [card["uuid"] for card in cards if "uuid" in card] or None
+        names = ("parse", "gather", "evaluate", "memory")
+        spans = [round(1000 * (after - before), 3) for before, after in pairwise(marks)]
+        record["parts"] = dict(zip(names[: len(spans)], spans, strict=True))
+        return answers.document({"cards": understood_by(caller.supports, cards)})
 
     async def feedback(self, http: Request) -> Response:
-        """Take in feedback, all of it or none; each entry is recorded as one log line, without any free text."""
+        """Take in feedback, all of it or none; each entry gives one log line, without any free text.
+
+        With a memory it is on the disk before this answers; where that cannot be, the answer is 503.
+        """
         if http.method == "OPTIONS":
             return _options("POST, OPTIONS")
         settings = self.service.settings
         # The specification names the service as audience; clients in use name the address they call.
-        await admit(self.service.gate, http, f"{self.path}/feedback", self.path)
+        caller = await admit(self.service.gate, http, f"{self.path}/feedback", self.path)
         check_head(http.headers, settings.max_feedback_body)
         body = await read_body(http, settings.max_feedback_body, settings.body_timeout)
         entries = read_feedback(read_json(body, max_depth=settings.max_json_depth))
+        if self.service.remembering is not None:
+            await self.service.remembering.answered(entries, caller, self.service.clock(), http.scope["record"])
         for entry in entries:
             log.write("feedback", request=http.scope["request_id"], card=entry.card, outcome=entry.outcome)
         return answers.information("Feedback recorded.")

@@ -18,6 +18,19 @@ The head of `story.md` stands between two lines of `---`. Its keys are the field
 
 from ankle_cds.stories.ehr import Ehr, as_of, fill
 from ankle_cds.stories.reading import folder, read, read_all
-from ankle_cds.stories.story import OK, ExpectedCard, Story, write
+from ankle_cds.stories.story import OK, Answered, Earlier, ExpectedCard, Story, write
 
-__all__ = ["OK", "Ehr", "ExpectedCard", "Story", "as_of", "fill", "folder", "read", "read_all", "write"]
+__all__ = [
+    "OK",
+    "Answered",
+    "Earlier",
+    "Ehr",
+    "ExpectedCard",
+    "Story",
+    "as_of",
+    "fill",
+    "folder",
+    "read",
+    "read_all",
+    "write",
+]

@@ -12,7 +12,7 @@ import yaml
 
 from ankle_cds.errors import ContentError
 from ankle_cds.hooks import HOOKS
-from ankle_cds.stories.story import OK, ExpectedCard, Story
+from ankle_cds.stories.story import OK, Answered, Earlier, ExpectedCard, Story
 
 _HEAD = re.compile(r"---\n(?P<head>.*?\n)---\n(?P<body>.*)", re.DOTALL)
 
@@ -118,6 +118,7 @@ class _Head:
             unavailable=texts("unavailable"),
             omit=texts("omit"),
             empty=texts("empty"),
+            after=tuple(self.earlier(node) for node in self.items(values["after"])) if "after" in values else (),
             tags=texts("tags"),
             statements=texts("statements"),
             evidence=texts("evidence"),
@@ -176,6 +177,30 @@ class _Head:
             return json.loads(text)
         except ValueError:
             return text
+
+    def earlier(self, node: yaml.Node) -> Earlier:
+        values = self.mapping(node)
+        visit = self.text(self.wanted(values, "visit", Earlier, node))
+        if not (self.folder.parent / visit / "story.md").exists():
+            self.refuse("There is no visit of this name in the journey.", node)
+        said = self.items(values["answers"]) if "answers" in values else []
+        return Earlier(visit, tuple(self.answered(one) for one in said))
+
+    def answered(self, node: yaml.Node) -> Answered:
+        values = self.mapping(node)
+        recommendation = self.text(self.wanted(values, "recommendation", Answered, node))
+        outcome = self.text(self.wanted(values, "outcome", Answered, node))
+        if outcome not in {"accepted", "overridden"}:
+            self.refuse("An outcome is accepted or overridden.", node)
+        return Answered(recommendation, outcome, self.text(values["reason"]) if "reason" in values else None)
+
+    def wanted(self, values: dict[str, yaml.Node], name: str, kind: type[Any], node: yaml.Node) -> yaml.Node:
+        for key, value in values.items():
+            if key not in kind.__dataclass_fields__:
+                self.refuse(f"'{key}' is not a key here; the keys are the fields of {kind.__name__}.", value)
+        if name not in values:
+            self.refuse(f"'{name}' is missing; add it.", node)
+        return values[name]
 
     def card(self, node: yaml.Node) -> ExpectedCard:
         values = self.mapping(node)

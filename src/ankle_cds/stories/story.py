@@ -34,6 +34,23 @@ class ExpectedCard:
 
 
 @dataclass(frozen=True, slots=True)
+class Answered:
+    """What a user did with a card: `outcome` accepted (its first button) or overridden, `reason` a code or None."""
+
+    recommendation: str
+    outcome: str
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """An earlier visit of the same journey that the service remembers, by the name of its folder, and its answers."""
+
+    visit: str
+    answers: tuple[Answered, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Story:
     """One story folder.
 
@@ -41,6 +58,7 @@ class Story:
     `drafts.json`, and `selections` names those being selected, as `Type/id`. `parameters` are what the site of this
     story has configured. Of the prefetch keys, `unavailable` come as an OperationOutcome, `omit` are left out, `empty`
     are sent as null.
+    `after` are the visits that the service remembers, in order; a story without any is played on an empty memory.
     `expect` are the cards in order, none where the service stays silent; `status` is the HTTP status of the answer.
     `says` and `never_says` are words that the cards must and must not contain. `tags` name test cases of the clinical
     specification, `statements` and `evidence` what the story leans on. `text` is the story itself, Markdown.
@@ -59,6 +77,7 @@ class Story:
     unavailable: tuple[str, ...] = ()
     omit: tuple[str, ...] = ()
     empty: tuple[str, ...] = ()
+    after: tuple[Earlier, ...] = ()
     tags: tuple[str, ...] = ()
     statements: tuple[str, ...] = ()
     evidence: tuple[str, ...] = ()

@@ -29,14 +29,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who was let in: the place of the client in the configuration, None for a caller without a token.
+    """Who was let in: the place of the client in the configuration and its issuer, None for one without a token.
 
-    `supports` names what it is known to understand beyond CDS Hooks 2.0.
+    `supports` names what it is known to understand beyond CDS Hooks 2.0; `sends_feedback` is what the site says of it.
     """
 
     client: str | None
     policy: Policy
+    issuer: str | None = None
     supports: tuple[str, ...] = ()
+    sends_feedback: bool = True
 
     def may_have_read(self, fhir_server: str | None) -> bool:
         """Tell whether this FHIR server may be read on behalf of the caller."""
@@ -122,7 +124,8 @@ class Gate:
         if not await self._replay.first_use(known.entry.iss, nonce, until):
             raise UntrustedError(Reason.REPLAY)
         policy = known.entry.policy(tenant, loopback=self._development)
-        return Caller(known.place, policy, supports=known.entry.supports)
+        entry = known.entry
+        return Caller(known.place, policy, entry.iss, supports=entry.supports, sends_feedback=entry.sends_feedback)
 
 
 def _keys(token: Token, known: _Known) -> Keys:

@@ -76,6 +76,7 @@ class Client(Entry):
     tenants: tuple[Tenant, ...] = ()
     fhir_servers: tuple[FhirBase, ...] = ()
     supports: tuple[Feature, ...] = ()
+    sends_feedback: bool = True
     test: bool = False
 
     @model_validator(mode="after")

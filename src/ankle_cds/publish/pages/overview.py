@@ -139,7 +139,6 @@ def _table(listed: Sequence[Parameter]) -> str:
     rows = []
     for one in listed:
         default = words(in_words(one.default, one.unit))
-        later = f". Does not act yet: {one.later}" if one.later else ""
         reader = "service" if one.service else "logic"
-        rows.append([f"`{one.name}`", words(one.type), default, reader, words(one.basis) + later])
+        rows.append([f"`{one.name}`", words(one.type), default, reader, words(one.basis)])
     return table(["Name", "Type", "Default and unit", "Read by", "Basis"], rows) if rows else ""
