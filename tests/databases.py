@@ -1,6 +1,6 @@
 """A database for a test: a file, or a PostgreSQL server that is started for the tests and removed again.
 
-The server is looked for in the folder named by ANKLE_CDS_POSTGRESQL and where the program `postgres` of the path is.
+The server is looked for in the folder named by POSTGRESQL_BIN and where the program `postgres` of the path is.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def new_database(kind: str, folder: Path) -> str:
         return f"sqlite:///{folder / 'memory.sqlite3'}"
     server = running()
     if server is None:
-        pytest.skip("PostgreSQL is not installed: no program `postgres` in the path or in ANKLE_CDS_POSTGRESQL")
+        pytest.skip("PostgreSQL is not installed: no program `postgres` in the path or in POSTGRESQL_BIN")
     name = f"memory_{next(_NUMBERS)}"
     engine = create_engine(_url(server, "postgres"), isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
@@ -45,7 +45,7 @@ def _url(server: Path, database: str) -> str:
 
 def programs() -> Path | None:
     """Find the folder that holds postgres and initdb."""
-    found = os.environ.get("ANKLE_CDS_POSTGRESQL") or shutil.which("postgres")
+    found = os.environ.get("POSTGRESQL_BIN") or shutil.which("postgres")
     if not found:
         return None
     place = Path(found).resolve()

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 STORY = next(story for story in stories.read_all() if story.id == "dancer-first-visit-pattern-fits")
 BODY = STORY.request_file.read_text("utf-8")
 SERVICE = f"/cds-services/{STORY.condition}"
-KILLS = int(os.environ.get("ANKLE_CDS_KILLS", "3"))
-CALLS = int(os.environ.get("ANKLE_CDS_CALLS", "120"))
+KILLS = int(os.environ.get("MEMORY_KILLS", "3"))
+CALLS = int(os.environ.get("MEMORY_CALLS", "120"))
 
 
 class Server:
