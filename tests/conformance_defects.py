@@ -373,8 +373,8 @@ DEFECTS: dict[str, tuple[Ask | None, Tell | None]] = {
     "feedback_has_a_time": FEEDBACK_IS_NOT_READ,
     "override_reasons_are_taken": FEEDBACK_IS_NOT_READ,
     "comments_are_survived": (None, lambda asked, told: echo(asked, told) if is_feedback(asked, told) else told),
-    "health_and_metrics_are_told": (None, status(asked_so(lambda asked: asked.path.startswith("/health")), 404)),
-    "the_interface_is_described": (None, None),
+    "health_is_told": (None, status(asked_so(lambda asked: asked.path.startswith("/health")), 404)),
+    "the_interface_is_described": (None, status(asked_so(lambda asked: asked.path == "/openapi.json"), 404)),
     "system_actions_are_actions": (
         None,
         lambda asked, told: answered(told, told.document | {"systemActions": [{}]}) if is_call(asked) else told,

@@ -67,6 +67,8 @@ class Settings(Entry):
     jwt_max_lifetime: Annotated[float, Field(gt=0, le=3_600)] = 3_600.0
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65_535)] = 8080
+    metrics_host: str = "127.0.0.1"
+    metrics_port: Annotated[int | None, Field(ge=0, le=65_535)] = None
     public_base_url: BaseUrl | None = None
     spec_version: Literal["2.0.1", "3.0.0"] = "2.0.1"
     fhir_servers: tuple[FhirBase, ...] = ()

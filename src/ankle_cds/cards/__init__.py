@@ -21,10 +21,20 @@
 https://cds-hooks.hl7.org/2.0/#cds-service-response
 """
 
-from ankle_cds.cards.checks import check
+from ankle_cds.cards.checks import check, override_reasons
 from ankle_cds.cards.encode import Card, CardSettings, encode
 from ankle_cds.cards.selfcheck import verify
 from ankle_cds.cards.sides import INDICATORS, Side
 from ankle_cds.cards.understood import understood_by
 
-__all__ = ["INDICATORS", "Card", "CardSettings", "Side", "check", "encode", "understood_by", "verify"]
+__all__ = [
+    "INDICATORS",
+    "Card",
+    "CardSettings",
+    "Side",
+    "check",
+    "encode",
+    "override_reasons",
+    "understood_by",
+    "verify",
+]

@@ -16,8 +16,11 @@ from ankle_cds.fhir import write_json
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterator
 
+    from ankle_cds.artifacts import Package
     from ankle_cds.cli.usage import Commands
+    from ankle_cds.settings import Settings
 
 
 def describe(commands: Commands) -> None:
@@ -40,6 +43,9 @@ def describe(commands: Commands) -> None:
     serve.add_argument("--config", type=Path, metavar="FILE", help="site configuration (YAML)")
     serve.add_argument("--host", help="address to listen on (default 127.0.0.1)")
     serve.add_argument("--port", type=int, help="port to listen on (default 8080)")
+    serve.add_argument(
+        "--check-config", action="store_true", help="read configuration and content, say what would be served, and end"
+    )
     serve.set_defaults(command=_serve)
 
     explain = commands.add_parser("explain", help="say which recommendations apply to a chart, which do not, and why")
@@ -83,8 +89,28 @@ def _serve(options: argparse.Namespace) -> int:
     settings = site_settings(options, mode="development" if options.dev else None, host=options.host, port=options.port)
     settings.refuse_open_production()  # before the content is read: this is the faster answer
     clock = (lambda: options.clock) if options.clock is not None else now
-    service.run(service.create_app(artifacts.load_all(), settings, clock), settings)
+    packages = artifacts.load_all()
+    app = service.create_app(packages, settings, clock)
+    if options.check_config:
+        Console(highlight=False, soft_wrap=True).print("\n".join(_would_serve(packages, settings)), markup=False)
+    else:
+        service.run(app, settings)
     return 0
+
+
+def _would_serve(packages: dict[str, Package], settings: Settings) -> Iterator[str]:
+    from ankle_cds.service import offered_hooks  # noqa: PLC0415  # each command loads only what it needs
+
+    for service_id, package in packages.items():
+        yield f"{service_id} {package.version}: {', '.join(offered_hooks(package))}"
+    clients = f", {len(settings.clients)} clients" if settings.effective_auth != "none" else ""
+    yield f"auth: {settings.effective_auth}{clients}"
+    memory = settings.effective_memory
+    yield f"memory: {'none' if memory is None else memory.partition(':')[0]}"
+    metrics = f"{settings.metrics_host}:{settings.metrics_port}" if settings.metrics_port is not None else "none"
+    yield f"metrics: {metrics}"
+    yield f"address: {settings.host}:{settings.port}, called as {settings.public_base_url or 'not said'}"
+    yield "The configuration can be served; nothing was started."
 
 
 def _explain(options: argparse.Namespace) -> int:

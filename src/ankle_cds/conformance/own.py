@@ -77,6 +77,7 @@ def own(
             records=stack.enter_context(Records()),
             foreign=stack.enter_context(Records()),
             guarded=Subject(address, client, given=[plain], signer=signer),
+            metrics=f"http://127.0.0.1:{app.metrics.serve('127.0.0.1', 0)}/metrics",
         )
 
 

@@ -68,7 +68,7 @@ class Subject:
     `samples` are requests it is known to answer; one for each entry of discovery is composed in any case. `signer`
     makes the tokens it asks for, `origin` is a browser origin it lets in, `records` the FHIR server to name in calls,
     `foreign` one it must never be led to. `guarded` is the same service where it does ask for tokens, if that is
-    another address.
+    another address; `metrics` the address of its numbers, where that is one of its own.
     """
 
     def __init__(
@@ -82,6 +82,7 @@ class Subject:
         records: Records | None = None,
         foreign: Records | None = None,
         guarded: Subject | None = None,
+        metrics: str | None = None,
     ) -> None:
         self.base = base.rstrip("/")
         self.given = tuple(given)
@@ -90,6 +91,7 @@ class Subject:
         self.records = records
         self.foreign = foreign
         self.guarded = guarded
+        self.metrics = metrics
         self.exchanges: list[Exchange] = []
         self.client = client
 

@@ -202,8 +202,9 @@ class _Reader:
             return int(text) if _INTEGER.fullmatch(text) else Decimal(text)
         if _AMBIGUOUS.fullmatch(text):
             self.refuse(
-                f"{text} is read as text by some YAML readers and as something else by others; "
-                f'write "{text}" in quotes if text is meant.',
+                # Without the value: in the configuration of a site it may be a secret.
+                "This value is read as text by some YAML readers and as something else by others; "
+                "write it in quotes if text is meant.",
                 line,
                 _JSON_SCHEMA,
             )

@@ -16,6 +16,7 @@ from ankle_cds.cards import CardSettings
 from ankle_cds.client import FhirClient
 from ankle_cds.errors import RequestError, RequestFault, ServiceFault
 from ankle_cds.service import admission, answers, limits, log
+from ankle_cds.service.metrics import Metrics
 from ankle_cds.service.remembering import Remembering
 from ankle_cds.service.routes import ICON, Service
 
@@ -59,7 +60,7 @@ def create_app(
     client: FhirClient | None = None,
     gate: Gate | None = None,
     remembering: Remembering | None = None,
-) -> ASGIApp:
+) -> Door:
     """Make the ASGI application that serves `packages`, keyed by service id.
 
     `clock` gives the time of evaluation, with its offset; it is asked once per call. `respond` turns one patient's data
@@ -88,8 +89,9 @@ def create_app(
         await fhir.aclose()
 
     admitting = gate or admission.gate(settings, replay=replay)
+    metrics = Metrics(packages)
     app = Starlette(
-        routes=Service(packages, settings, clock, fhir, admitting, answer, silent, remembering).routes(),
+        routes=Service(packages, settings, clock, fhir, admitting, answer, silent, metrics, remembering).routes(),
         exception_handlers={
             RequestError: _refused,
             answers.ServiceError: _unable,
@@ -99,7 +101,7 @@ def create_app(
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False
-    return _Door(app, settings)
+    return Door(app, settings, metrics)
 
 
 def guidance_settings(packages: Mapping[str, Package], settings: Settings) -> guidance.Settings:
@@ -162,15 +164,17 @@ async def _broken(_request: Request, _error: Exception) -> Response:
     return answers.fault(ServiceFault.INTERNAL)
 
 
-class _Door:
-    """Lets a request in if there is room, gives it an id, and sees to it that it is answered, signed and logged."""
+class Door:
+    """Lets a request in if there is room, gives it an id, and sees that it is answered, signed, logged and counted."""
 
-    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings, metrics: Metrics) -> None:
         self.app = app
         self.settings = settings
+        self.metrics = metrics
         self.in_flight = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request: https://asgi.readthedocs.io/en/latest/specs/main.html ."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -179,6 +183,7 @@ class _Door:
         scope["record"] = {}
         answer = _Answer(self.settings, scope, receive, send)
         self.in_flight += 1
+        self.metrics.in_flight.inc()
         try:
             app = self._refuse_early(scope) or self.app
             await app(scope, answer.receive, answer.send)
@@ -188,12 +193,15 @@ class _Door:
                 await answers.fault(ServiceFault.INTERNAL)(scope, answer.receive, answer.send)
         finally:
             self.in_flight -= 1
+            self.metrics.in_flight.dec()
+        seconds = time.perf_counter() - began
+        self.metrics.saw_request(scope["record"], answer.status, seconds)
         log.write(
             "request",
             request=scope["request_id"],
             method=scope["method"],
             status=answer.status,
-            ms=round(1000 * (time.perf_counter() - began), 3),
+            ms=round(1000 * seconds, 3),
             **scope["record"],
         )
 

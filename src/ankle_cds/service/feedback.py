@@ -75,12 +75,22 @@ class Accepted(_Feedback):
     outcome: Literal["accepted"]
     accepted_suggestions: Annotated[list[AcceptedSuggestion], Field(min_length=1)]
 
+    @property
+    def reason(self) -> None:
+        """Who accepts says no reason."""
+
 
 class Overridden(_Feedback):
     """The user dismissed a card, with or without a reason."""
 
     outcome: Literal["overridden"]
     override_reason: Annotated[_SaidReason | None, NotNull] = None
+
+    @property
+    def reason(self) -> tuple[str, str] | None:
+        """System and code of the reason, None where none was coded."""
+        said = self.override_reason
+        return (said.reason.system, said.reason.code) if said is not None and said.reason is not None else None
 
 
 Feedback = Annotated[Accepted | Overridden, Field(discriminator="outcome")]

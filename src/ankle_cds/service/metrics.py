@@ -13,10 +13,11 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 from prometheus_client.exposition import generate_latest
 
 from ankle_cds import __version__
-from ankle_cds.errors import AnkleCdsError
+from ankle_cds.cards import override_reasons
+from ankle_cds.errors import AnkleCdsError, ContentError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from ankle_cds.artifacts import Package
 
@@ -25,11 +26,11 @@ _OTHER = "other"
 
 
 class Metrics:
-    """The numbers of one service; `reasons` are the codes of override reasons that are counted by name."""
+    """The numbers of one service; `reasons` are the override reasons (system, code) that are counted by name."""
 
-    def __init__(self, packages: Mapping[str, Package], reasons: Iterable[str] = ()) -> None:
+    def __init__(self, packages: Mapping[str, Package]) -> None:
         self._registry = CollectorRegistry()
-        self._reasons = frozenset(reasons)
+        self.reasons = frozenset(reason for package in packages.values() for reason in _reasons(package))
         self._requests = self._counter("requests", "Requests answered.", "hook", "status")
         self._refused = self._counter("refusals", "Requests refused, by the fault.", "fault")
         self._cards = self._counter("cards", "Cards returned, by recommendation.", "recommendation")
@@ -44,7 +45,7 @@ class Metrics:
         )
         self.in_flight = Gauge("ankle_cds_in_flight", "Requests being answered.", registry=self._registry)
         about = Info("ankle_cds_build", "What is running.", registry=self._registry)
-        content = {f"content_{at}": f"{one.id}|{one.version}" for at, one in enumerate(packages.values())}
+        content = {f"content_{at}": f"{name}|{one.version}" for at, (name, one) in enumerate(packages.items())}
         about.info({"version": __version__, **content})
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
@@ -63,9 +64,9 @@ class Metrics:
         for name in record.get("unavailable") or ():
             self._unavailable.labels(name).inc()
 
-    def saw_feedback(self, outcome: str, reason: str | None) -> None:
-        """Count one answer to a card; a reason that is none of ours is counted as another."""
-        named = "none" if reason is None else reason if reason in self._reasons else _OTHER
+    def saw_feedback(self, outcome: str, reason: tuple[str, str] | None) -> None:
+        """Count one answer to a card; a reason (system, code) that is none of ours is counted as another."""
+        named = "none" if reason is None else reason[1] if reason in self.reasons else _OTHER
         self._feedback.labels(outcome, named).inc()
 
     def text(self) -> str:
@@ -80,3 +81,10 @@ class Metrics:
             message = f"Metrics cannot be given at {host}:{port} ({error.strerror}); choose another address."
             raise AnkleCdsError(message) from None
         return int(server.server_port)
+
+
+def _reasons(package: Package) -> list[tuple[str, str]]:
+    try:
+        return [(reason["system"], reason["code"]) for reason in override_reasons(package)]
+    except ContentError:
+        return []  # such content becomes no card: it is refused where cards are made

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from ankle_cds.artifacts import Package
     from ankle_cds.client import FhirClient
+    from ankle_cds.service.metrics import Metrics
     from ankle_cds.service.remembering import Remembering
     from ankle_cds.settings import Settings
     from ankle_cds.trust import Gate
@@ -56,6 +57,7 @@ class Service:
     gate: Gate
     respond: Respond
     silent: Silent
+    metrics: Metrics
     remembering: Remembering | None = None
 
     def routes(self) -> list[Route]:
@@ -191,6 +193,7 @@ class _Call:
             await self.service.remembering.answered(entries, caller, self.service.clock(), http.scope["record"])
         for entry in entries:
             log.write("feedback", request=http.scope["request_id"], card=entry.card, outcome=entry.outcome)
+            self.service.metrics.saw_feedback(entry.outcome, entry.reason)
         return answers.information("Feedback recorded.")
 
     def _evaluate(

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp
 
+    from ankle_cds.service.app import Door
     from ankle_cds.settings import Settings
 
 DEVELOPMENT_WARNING = (
@@ -37,12 +38,18 @@ _GC_THRESHOLD = (100_000, 50, 1_000)
 _START_SECONDS = 10.0
 
 
-def run(app: ASGIApp, settings: Settings) -> None:
-    """Serve `app` at the host and port of the settings until the process is told to stop."""
+def run(app: Door, settings: Settings) -> None:
+    """Serve `app` at the host and port of the settings until the process is told to stop.
+
+    Where the settings name a port for metrics they are given there, and nowhere else.
+    """
     log.to_standard_error()
     warn(settings)
     freeze()
     listening = _listen(settings.host, settings.port)
+    if settings.metrics_port is not None:
+        port = app.metrics.serve(settings.metrics_host, settings.metrics_port)
+        log.write("metrics", host=settings.metrics_host, port=port, path="/metrics")
     log.write("listening", host=settings.host, port=listening.getsockname()[1], path="/cds-services")
     uvicorn.Server(_config(app, settings)).run(sockets=[listening])
 
