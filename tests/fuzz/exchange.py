@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 _LIMIT = 64 * 1024 * 1024
-_NO_BODY = frozenset({204, 304})
+_GO_ON = frozenset({100, 102, 103})
+_NO_BODY = _GO_ON | {101, 204, 304}
 
 
 class BadAnswerError(Exception):
@@ -73,6 +74,8 @@ class Connection:
         sending = asyncio.ensure_future(_send(self._writer, pieces, end=end))
         try:
             answer = await _read(self._reader, head_only=head_only)
+            while answer.status in _GO_ON:
+                answer = await _read(self._reader, head_only=head_only)
         finally:
             whole = sending.done()
             sending.cancel()
