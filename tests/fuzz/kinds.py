@@ -570,7 +570,7 @@ def feedback(making: Making) -> Case:
     if choose.random() < 0.6:
         corrupt(document, choose, choose.choice((1, 1, 2, 4)))
     else:
-        allowed = frozenset({200}) if len(entries) <= 1_000 else REFUSED
+        allowed = frozenset({200}) if len(entries) <= 1_000 else REFUSED | {413}
     return making.document("feedback", document, allowed, FEEDBACK)
 
 
