@@ -626,6 +626,21 @@ def test_one_malformed_record_costs_what_it_says_and_not_the_call(guideline: str
     assert partial.json() == ask(guideline, document).json()
 
 
+@pytest.mark.parametrize("identity", ["#", "", "a b", "canary/1", "x" * 65, "\u0661"])
+def test_a_record_whose_id_is_none_counts_and_nothing_refers_to_it(guideline: str, sent: bytes, identity: str) -> None:
+    """Found by fuzzing: such an id became a reference that no resource may have."""
+    document: dict[str, Any] = json.loads(sent)
+    searched = [value for value in document["prefetch"].values() if value and value["resourceType"] == "Bundle"]
+    records = [entry["resource"] for bundle in searched for entry in bundle.get("entry", ())]
+    for record in records:
+        record.pop("id")
+    without_ids = ask(guideline, document)
+    for record in records:
+        record["id"] = identity
+    assert without_ids.json()["cards"]
+    assert ask(guideline, document).json() == without_ids.json()
+
+
 @pytest.mark.parametrize(("key", "element"), [("patient", "birthDate"), ("encounter", "reasonCode")])
 def test_a_malformed_patient_or_encounter_is_412_naming_it(guideline: str, sent: bytes, key: str, element: str) -> None:
     """B-40."""

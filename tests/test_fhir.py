@@ -135,6 +135,8 @@ class TestWireJson:
             (b"{'a': 1}", RequestFault.NOT_JSON),
             (b"[1,]", RequestFault.NOT_JSON),
             (b"[NaN]", RequestFault.NOT_JSON),
+            (b"[1e99999999999999999999]", RequestFault.NOT_JSON),  # more than a Decimal can hold
+            (b"[1e-99999999999999999999]", RequestFault.NOT_JSON),
             (b"[-Infinity]", RequestFault.NOT_JSON),
             (b"[1e400]", RequestFault.NOT_JSON),
             (b"[" + b"9" * 5000 + b"]", RequestFault.NOT_JSON),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import socket
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
@@ -13,7 +14,7 @@ import httpx
 import pytest
 
 from ankle_cds.errors import ContentError
-from ankle_cds.service import guidance_settings
+from ankle_cds.service import guidance_settings, server
 from ankle_cds.settings import Settings, load, site_parameters
 from stub_service import (
     NOW,
@@ -64,6 +65,12 @@ def test_discovery_lists_each_offered_hook_with_the_templates_derived_for_it() -
 
 def test_discovery_is_byte_stable() -> None:
     assert call("GET", "/cds-services").content == call("GET", "/cds-services").content
+
+
+def test_a_caller_waits_in_line_from_the_moment_the_address_is_told() -> None:
+    """Found by fuzzing: the port was logged as listening while it still refused connections."""
+    with server._listen("127.0.0.1", 0) as listening:  # noqa: SLF001 - no door leads to the moment in between
+        socket.create_connection(listening.getsockname(), timeout=1).close()
 
 
 def test_every_service_in_discovery_answers() -> None:

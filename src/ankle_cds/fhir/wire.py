@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -128,7 +128,10 @@ def _integer(digits: str) -> int:
 
 
 def _decimal(digits: str) -> Decimal:
-    number = Decimal(digits) if len(digits) <= _MAX_NUMBER else None
+    try:
+        number = Decimal(digits) if len(digits) <= _MAX_NUMBER else None
+    except InvalidOperation:  # an exponent that not even a Decimal can hold
+        number = None
     if number is None or abs(number.adjusted()) > _MAX_EXPONENT:
         raise _RefusedError(RequestFault.NOT_JSON)
     return number

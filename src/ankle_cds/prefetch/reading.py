@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 SPECIFICATION = "https://cds-hooks.hl7.org/2.0/#prefetch-template"
 _FAILED = frozenset({"error", "fatal"})
+_FHIR_ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 
 
 class State(Enum):
@@ -121,7 +122,7 @@ class Reading:
             elif resource["resourceType"] == "OperationOutcome":
                 self.failed = self.failed or _is_failure(resource)
             elif "search" in entry and _is_included(entry["search"]):
-                self.included.append(resource)
+                self.included.append(_without_false_id(resource))
             else:
                 mains.append(resource)
         self.looked = True
@@ -149,7 +150,7 @@ class Reading:
                 if self._is_other_patients(resource):
                     self.dropped = True
                 else:
-                    self.resources.append(resource)
+                    self.resources.append(_without_false_id(resource))
 
     def _take_instance(self, found: list[Resource]) -> None:
         """Take the instance the template reads; an instance of another identity is a conflict, not missing data."""
@@ -215,6 +216,17 @@ class Reading:
         except ServerError:
             # What could not be read stays unread: the state says so, and the logic is told.
             return
+
+
+def _without_false_id(resource: Resource) -> Resource:
+    """Give a record as one without id where its id is none: what it says counts, but nothing can refer to it.
+
+    https://hl7.org/fhir/R4/datatypes.html#id
+    """
+    identity = resource.get("id", "none")
+    if isinstance(identity, str) and _FHIR_ID.fullmatch(identity):
+        return resource
+    return {name: value for name, value in resource.items() if name != "id"}
 
 
 def _is_included(search: object) -> bool:

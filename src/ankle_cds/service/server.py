@@ -36,6 +36,7 @@ OPEN_WARNING = (
 )
 _GC_THRESHOLD = (100_000, 50, 1_000)
 _START_SECONDS = 10.0
+_BACKLOG = 2_048  # what uvicorn asks for, too
 
 
 def run(app: Door, settings: Settings) -> None:
@@ -101,6 +102,7 @@ def _listen(host: str, port: int) -> socket.socket:
         listening = socket.socket(family, socket.SOCK_STREAM)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind((host, port))
+        listening.listen(_BACKLOG)  # from here on callers wait in line while the application starts
     except OSError as error:
         raise AnkleCdsError(f"Cannot listen on {host}:{port} ({error.strerror}); choose another address.") from None
     return listening

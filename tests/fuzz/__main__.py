@@ -1,0 +1,7 @@
+"""`python tests/fuzz`: see `campaign.py`."""
+
+import sys
+
+from campaign import main
+
+sys.exit(main())
