@@ -193,6 +193,9 @@ def test_reports_of_tests_are_taken_in(found: Mapping[str, Found]) -> None:
         reports = Reports({"tests.test_conformance": [(f"test_row[{key}]", passed)]})
         judged = {one.row.key: one for one in conformance.judge(found, own=True, reports=reports)}
         assert judged[key].state is state
+        skipped = Reports(reports.tests, skipped=frozenset({("tests.test_conformance", f"test_row[{key}]")}))
+        judged = {one.row.key: one for one in conformance.judge(found, own=True, reports=skipped)}
+        assert judged[key].state is State.NOT_OBSERVABLE
         other = {one.row.key: one for one in conformance.judge(found, own=False, reports=reports)}
         assert other[key].state is State.NOT_OBSERVABLE
 

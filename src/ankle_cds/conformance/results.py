@@ -126,10 +126,14 @@ def _judged(row: Row, found: Mapping[str, Found], *, own: bool, reports: Reports
 
 
 def _reported(row: Row, reports: Reports | None) -> tuple[int, int]:
-    """Give how many runs of the test of a row are reported, and how many passed."""
-    file, _, name = row.proof.partition("::")
-    tests = reports.tests.get(file.removesuffix(".py").replace("/", "."), []) if reports else []
-    passed = [right for test, right in tests if test == name]
+    """Give how many runs of the test of a row are reported, and how many passed; one that was skipped shows nothing."""
+    if reports is None:
+        return 0, 0
+    path, _, name = row.proof.partition("::")
+    file = path.removesuffix(".py").replace("/", ".")
+    passed = [
+        right for test, right in reports.tests.get(file, []) if test == name and (file, name) not in reports.skipped
+    ]
     return len(passed), sum(passed)
 
 

@@ -18,10 +18,14 @@ _NOT_PASSED = {"failure", "error", "skipped"}
 
 @dataclass(frozen=True, slots=True)
 class Reports:
-    """Tests by the dotted name of their file, with name and whether each passed; and the steps that were passed."""
+    """Tests by the dotted name of their file, with name and whether each passed; and the steps that were passed.
+
+    `skipped` are file and name of those that did not run; they count as not passed.
+    """
 
     tests: dict[str, list[tuple[str, bool]]] = field(default_factory=dict)
     steps: frozenset[str] = frozenset()
+    skipped: frozenset[tuple[str, str]] = frozenset()
 
     def shown(self, proof: str, step: str) -> tuple[int, int]:
         """Give how many runs of a proof are reported, and how many of them passed; (0, 0) when nothing is said of it.
@@ -44,18 +48,22 @@ def read_reports(files: Iterable[Path]) -> Reports:
     """
     tests: dict[str, list[tuple[str, bool]]] = {}
     steps: set[str] = set()
-    for file in files:
+    skipped: set[tuple[str, str]] = set()
+    for given in files:
         try:
-            if file.suffix != ".xml":
-                steps |= {line.strip() for line in file.read_text("utf-8").splitlines() if line.strip()}
+            if given.suffix != ".xml":
+                steps |= {line.strip() for line in given.read_text("utf-8").splitlines() if line.strip()}
                 continue
-            suite = ET.parse(file)  # noqa: S314  # a report this checkout's own run wrote
+            suite = ET.parse(given)  # noqa: S314  # a report this checkout's own run wrote
         except (OSError, UnicodeDecodeError, ET.ParseError) as error:
-            message = f"{file.name} is no report of a test run and no list of steps; write it with pytest --junitxml."
-            raise ContentError(message, where=str(file)) from error
+            message = f"{given.name} is no report of a test run and no list of steps; write it with pytest --junitxml."
+            raise ContentError(message, where=str(given)) from error
         for case in suite.iter("testcase"):
             passed = not any(part.tag in _NOT_PASSED for part in case)
             # A file that could not be imported is reported without a class, by its own name.
             name = case.get("name", "")
-            tests.setdefault(case.get("classname") or name, []).append((name, passed))
-    return Reports(tests, frozenset(steps))
+            file = case.get("classname") or name
+            tests.setdefault(file, []).append((name, passed))
+            if case.find("skipped") is not None:
+                skipped.add((file, name))
+    return Reports(tests, frozenset(steps), frozenset(skipped))
