@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import datetime as dt
+import gc
 import io
 import json
 import socket
@@ -54,6 +55,19 @@ def test_a_visit_about_one_side_is_evaluated_once() -> None:
     assert [card["summary"] for card in result.cards] == ["Care is recommended (right)"]
     assert [one.side for one in result.evaluated] == [None]
     assert len(package.program.given) == 1
+
+
+def test_a_call_leaves_nothing_behind_that_only_a_collection_would_free() -> None:
+    """The service collects so seldom that what refers to itself would look like a leak for days."""
+    package = small_guideline()
+    respond(package)
+    gc.collect()
+    gc.disable()
+    try:
+        respond(package)
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
 
 
 def test_a_visit_about_both_sides_is_evaluated_for_right_and_then_for_left() -> None:

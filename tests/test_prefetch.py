@@ -234,6 +234,14 @@ def test_a_token_for_another_patient_is_a_conflict(named: str) -> None:
     assert caught.value.fault is RequestFault.CONFLICT
 
 
+@pytest.mark.parametrize("named", [None, 5, "", [], {}, {"reference": {}}, {"reference": []}, {"reference": 5}, [{}]])
+def test_a_role_that_names_nobody_is_not_the_users(named: Any) -> None:
+    """Found by fuzzing: a reference that was an object was a mistake of ours."""
+    document = hook_request()
+    document["prefetch"]["user"] = {"resourceType": "PractitionerRole", "id": "r1", "practitioner": named}
+    assert not [each for each in gather(document).resources if each["resourceType"] == "PractitionerRole"]
+
+
 def test_somebody_elses_role_is_not_the_users() -> None:
     document = hook_request()
     document["prefetch"]["user"] = {

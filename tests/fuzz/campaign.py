@@ -5,6 +5,7 @@
     python tests/fuzz --shrink FILE     and make its JSON smaller while the same is wrong
 
 Every request follows from the seed and its number. One whose answer is wrong is kept in a file of FOLDER.
+A run that is asked to end (SIGTERM) reports on what was sent so far.
 Exit status 1 when an answer, a line of the log or the end of the process is wrong.
 """
 
@@ -13,6 +14,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import signal
 import sys
 import tempfile
 import time
@@ -80,10 +82,12 @@ class Campaign:
         self.report = Report()
         self.examples = kinds.EXAMPLES
         self.judge = Judge(frozenset(), clock_runs=tokens is not None)
+        self._stopped = False
         self._closed, self._fhir = b"00001", b"00001"
 
     async def run(self, requests: int) -> None:
         """Send each example unchanged, to know the answers, then this many requests."""
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self._stop)
         async with self._ready() as connection:
             began, used = time.monotonic(), self.served.cpu()
             for name, body in self.examples.items():
@@ -94,6 +98,10 @@ class Campaign:
             await asyncio.gather(*(self._caller(numbers, marks) for _ in range(CONNECTIONS)))
             self.report.memory.append(self.served.memory())
             self.report.seconds, self.report.cpu = time.monotonic() - began, self.served.cpu() - used
+
+    def _stop(self) -> None:
+        """Send no more, and report on what was sent."""
+        self._stopped = True
 
     async def replay(self, case: kinds.Case, *, shrink: bool) -> tuple[list[str], kinds.Case]:
         """Send a kept request again; where it is to be shrunk, leave out of its JSON what changes nothing."""
@@ -139,8 +147,8 @@ class Campaign:
     async def _caller(self, numbers: Iterator[int], marks: set[int]) -> None:
         connection = Connection(self.served.host, self.served.port)
         for number in numbers:
-            if not self.served.alive:
-                return
+            if not self.served.alive or self._stopped:
+                break
             if number in marks:
                 self.report.memory.append(self.served.memory())
                 self.told(

@@ -302,16 +302,17 @@ def _statement(plan: Resource) -> dict[str, Any]:
     }
 
 
+def _every(level: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Yield the actions of a level, each before those below it."""
+    for action in level:
+        yield action
+        yield from _every(action.get("action", []))
+
+
 def _relate(actions: list[dict[str, Any]]) -> None:
     """Drop relations to actions that do not apply."""
-
-    def every(level: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-        for action in level:
-            yield action
-            yield from every(action.get("action", []))
-
-    present = {action["id"] for action in every(actions)}
-    for action in every(actions):
+    present = {action["id"] for action in _every(actions)}
+    for action in _every(actions):
         related = [one for one in action.get("relatedAction", ()) if one["actionId"] in present]
         if related:
             action["relatedAction"] = related

@@ -174,7 +174,7 @@ class Reading:
     def _is_user(self, resource: Resource) -> bool:
         practitioner = resource.get("practitioner")
         named = practitioner.get("reference") if isinstance(practitioner, dict) else None
-        return self.context.user_id in {reference(resource), named}
+        return self.context.user_id in (reference(resource), named)  # no set: what was sent may be anything
 
     def _is_other_patients(self, resource: Resource) -> bool:
         """Tell whether a resource names another patient; for the context's own encounter that is a conflict."""
