@@ -227,6 +227,26 @@ def test_without_its_database_cards_are_shown_and_feedback_is_not_taken(
     assert "ellison" not in caplog.text
 
 
+def test_what_expired_and_cannot_be_deleted_is_said(
+    packages: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A retention that is silently not kept would be found by nobody."""
+    caplog.set_level(logging.INFO, "ankle_cds.service")
+    monkeypatch.setattr("ankle_cds.service.remembering._PURGE_SECONDS", 0.02)
+
+    async def work() -> None:
+        async with site(packages, new_database("sqlite", tmp_path)):
+            with sqlite3.connect(tmp_path / "memory.sqlite3") as database:
+                database.execute("ALTER TABLE memory_displays RENAME TO gone")
+            for _ in range(200):
+                if "memory not purged" in caplog.text:
+                    return
+                await asyncio.sleep(0.02)
+
+    run(work)
+    assert "memory not purged" in caplog.text
+
+
 def test_a_slow_database_is_not_waited_for(packages: Any, tmp_path: Path) -> None:
     """A hook call waits `memory_timeout`, the loop not at all, and the cards are shown."""
 

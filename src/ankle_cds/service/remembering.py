@@ -73,9 +73,11 @@ class Remembering:
 
         async def purge() -> None:
             while True:
-                with suppress(MemoryUnavailableError):
+                try:
                     deleted = await self.memory.purge(clock())
                     log.write("memory purged", **deleted.rows)
+                except MemoryUnavailableError as error:  # tried again in an hour
+                    log.write_warning("memory not purged", reason=error.message)
                 await asyncio.sleep(_PURGE_SECONDS)
 
         try:
