@@ -37,11 +37,16 @@ _PATIENCE = 10.0
 
 
 class _OpenStage(Stage):
-    """The stage of an examination: lets one browser origin in, and gives slow machines time to read."""
+    """The stage of an examination: lets a browser origin in, says all it can, and gives slow machines time to read."""
 
     def site(self, parameters: Mapping[str, Any], **given: Any) -> settings.Settings:
         """Give the settings of a site that has set these parameters, in development mode."""
-        more = {"cors_origins": (ORIGIN,), "callback_total": _PATIENCE, "callback_read": _PATIENCE}
+        more = {
+            "emit_extensions": True,
+            "cors_origins": (ORIGIN,),
+            "callback_total": _PATIENCE,
+            "callback_read": _PATIENCE,
+        }
         return super().site(parameters, **more, public_base_url=AUDIENCE, **given)
 
 

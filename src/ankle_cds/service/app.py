@@ -16,6 +16,7 @@ from ankle_cds.cards import CardSettings
 from ankle_cds.client import FhirClient
 from ankle_cds.errors import RequestError, RequestFault, ServiceFault
 from ankle_cds.service import admission, answers, limits, log
+from ankle_cds.service.extensions import Extensions
 from ankle_cds.service.metrics import Metrics
 from ankle_cds.service.remembering import Remembering
 from ankle_cds.service.routes import ICON, Service
@@ -90,8 +91,12 @@ def create_app(
 
     admitting = gate or admission.gate(settings, replay=replay)
     metrics = Metrics(packages)
+    extensions = Extensions(packages, emitted=settings.emit_extensions)
+    service = Service(
+        packages, settings, clock, fhir, admitting, answer, silent, metrics, extensions, remembering=remembering
+    )
     app = Starlette(
-        routes=Service(packages, settings, clock, fhir, admitting, answer, silent, metrics, remembering).routes(),
+        routes=service.routes(),
         exception_handlers={
             RequestError: _refused,
             answers.ServiceError: _unable,

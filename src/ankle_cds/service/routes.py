@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from ankle_cds.artifacts import Package
     from ankle_cds.client import FhirClient
+    from ankle_cds.service.extensions import Extensions
     from ankle_cds.service.metrics import Metrics
     from ankle_cds.service.remembering import Remembering
     from ankle_cds.settings import Settings
@@ -58,6 +59,7 @@ class Service:
     respond: Respond
     silent: Silent
     metrics: Metrics
+    extensions: Extensions
     remembering: Remembering | None = None
 
     def routes(self) -> list[Route]:
@@ -85,7 +87,11 @@ class Service:
         if self.settings.discovery_auth == "required":
             await admit(self.gate, request, _ROOT)
         check_accept(request.headers)
-        entries = [entry for package in self.packages.values() for entry in discovery_entries(package, self.settings)]
+        entries = [
+            {**entry, **self.extensions.of_service(package)}
+            for package in self.packages.values()
+            for entry in discovery_entries(package, self.settings)
+        ]
         return answers.document({"services": entries}, headers={"Cache-Control": "no-cache"})
 
     async def icon(self, _request: Request) -> Response:
@@ -162,7 +168,7 @@ class _Call:
         marks.append(time.perf_counter())
         if marks[-1] - marks[0] > settings.request_deadline:
             raise answers.ServiceError(ServiceFault.DEADLINE)
-        given = self._evaluate(request, data, now, record)
+        given, data = self._evaluate(request, data, now, record)
         marks.append(time.perf_counter())
         cards = given.cards
         if self.service.remembering is not None:
@@ -174,7 +180,8 @@ class _Call:
         names = ("parse", "gather", "evaluate", "memory")
         spans = [round(1000 * (after - before), 3) for before, after in pairwise(marks)]
         record["parts"] = dict(zip(names[: len(spans)], spans, strict=True))
-        return answers.document({"cards": understood_by(caller.supports, cards)})
+        extension = self.service.extensions.of_answer(caller, data)
+        return answers.document({"cards": understood_by(caller.supports, cards), **extension})
 
     async def feedback(self, http: Request) -> Response:
         """Take in feedback, all of it or none; each entry gives one log line, without any free text.
@@ -198,16 +205,19 @@ class _Call:
 
     def _evaluate(
         self, request: hooks.Request, data: prefetch.PatientData, now: datetime, record: dict[str, Any]
-    ) -> guidance.Guidance:
-        """Evaluate; where the logic stumbles over a record, once more without the records it cannot read."""
+    ) -> tuple[guidance.Guidance, prefetch.PatientData]:
+        """Evaluate; where the logic stumbles over a record, once more without the records it cannot read.
+
+        Gives the guidance and the data it was made from.
+        """
         try:
-            return self.service.respond(self.package, request, data, now)
+            return self.service.respond(self.package, request, data, now), data
         except elm.EvaluationError as error:
             record["malformed"] = error.where or "unknown"
         given = guidance.request_parameters(self.package, request, data)
         usable = prefetch.without_malformed(data, request, self.package, given, now)
         record["unavailable"] = sorted(usable.unavailable)
-        return self.service.respond(self.package, request, usable, now)
+        return self.service.respond(self.package, request, usable, now), usable
 
 
 def _options(allow: str) -> Response:

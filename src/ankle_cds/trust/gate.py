@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 class Caller:
     """Who was let in: the place of the client in the configuration and its issuer, None for one without a token.
 
-    `supports` names what it is known to understand beyond CDS Hooks 2.0; `sends_feedback` is what the site says of it.
+    `supports` names what it is known to understand beyond CDS Hooks 2.0; `sends_feedback` and `emit_extensions` are
+    what the site says of it.
     """
 
     client: str | None
@@ -39,6 +40,7 @@ class Caller:
     issuer: str | None = None
     supports: tuple[str, ...] = ()
     sends_feedback: bool = True
+    emit_extensions: bool | None = None
 
     def may_have_read(self, fhir_server: str | None) -> bool:
         """Tell whether this FHIR server may be read on behalf of the caller."""
@@ -125,7 +127,14 @@ class Gate:
             raise UntrustedError(Reason.REPLAY)
         policy = known.entry.policy(tenant, loopback=self._development)
         entry = known.entry
-        return Caller(known.place, policy, entry.iss, supports=entry.supports, sends_feedback=entry.sends_feedback)
+        return Caller(
+            known.place,
+            policy,
+            entry.iss,
+            supports=entry.supports,
+            sends_feedback=entry.sends_feedback,
+            emit_extensions=entry.emit_extensions,
+        )
 
 
 def _keys(token: Token, known: _Known) -> Keys:

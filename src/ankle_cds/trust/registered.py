@@ -65,7 +65,8 @@ class Tenant(Entry):
 class Client(Entry):
     """One CDS client: its issuer, where its keys come from, and what may be read from where on its behalf.
 
-    `supports` names what it understands beyond CDS Hooks 2.0.
+    `supports` names what it understands beyond CDS Hooks 2.0; `emit_extensions` is whether its answers carry extensions
+    of ours, None what the site says for all.
     """
 
     iss: Annotated[str, Field(min_length=1, max_length=2_048)]
@@ -77,6 +78,7 @@ class Client(Entry):
     fhir_servers: tuple[FhirBase, ...] = ()
     supports: tuple[Feature, ...] = ()
     sends_feedback: bool = True
+    emit_extensions: bool | None = None
     test: bool = False
 
     @model_validator(mode="after")

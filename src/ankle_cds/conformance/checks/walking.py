@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from ankle_cds.conformance.subject import Subject
 
+_OWN_NAME = re.compile(r"[a-z]{2,}(?:\.[A-Za-z0-9-]+){2,}")
 _NAME = re.compile(r"[A-Za-z]{1,40}")
 _MAY_BE_EMPTY = {"cards", "services"}
 
@@ -46,7 +47,9 @@ def extensions_are_objects(subject: Subject) -> Iterator[Look]:
     for where, value in found:
         yield look(where, isinstance(value, dict) and value, "sends an extension that is no object")
         names = list(value) if isinstance(value, dict) else []
-        yield look(where, all("." in name for name in names), "sends an extension whose name is not its own")
+        yield look(
+            where, all(_OWN_NAME.fullmatch(name) for name in names), "sends an extension whose name is not its own"
+        )
 
 
 def _empty(value: Any, name: str = "the answer") -> Iterator[str]:
