@@ -44,7 +44,7 @@ FEEDBACK = {
 }
 
 
-def get(path: str) -> Any:
+def fetch(path: str) -> httpx.Response:
     async def run() -> httpx.Response:
         transport = httpx.ASGITransport(APP)
         async with httpx.AsyncClient(transport=transport, base_url="http://service.test") as http:
@@ -52,7 +52,11 @@ def get(path: str) -> Any:
 
     answer = asyncio.run(run())
     assert answer.status_code == 200, answer.text
-    return answer.json()
+    return answer
+
+
+def get(path: str) -> Any:
+    return fetch(path).json()
 
 
 def validator(name: str) -> Draft202012Validator:
@@ -81,7 +85,7 @@ def test_the_document_is_openapi_and_names_every_address() -> None:
     }
     for path, item in document["paths"].items():
         if "get" in item:
-            get(path)
+            assert fetch(path).headers["content-type"].partition(";")[0] in item["get"]["responses"]["200"]["content"]
 
 
 @pytest.mark.parametrize("folder", STORIES, ids=lambda folder: "-".join(folder.parts[-2:]))

@@ -139,6 +139,10 @@ def _paths(packages: Mapping[str, Package], settings: Settings) -> Json:
         found[f"/cds-services/{service}/feedback"] = {"post": {**feedback, "summary": f"Feedback: {title}"}}
     for path in ("/health", "/health/live", "/health/ready"):
         found[path] = {"get": _operation(path.strip("/").replace("/", "-"), "Health", guarded=False)}
+    page = _operation("capabilities", None, guarded=settings.discovery_auth == "required")
+    page["responses"].pop(str(RequestFault.NOT_ACCEPTABLE.value.status))
+    page["responses"]["200"]["content"] = {"text/html": {"schema": {"type": "string"}}}
+    found["/capabilities"] = {"get": page}
     found["/openapi.json"] = {"get": _operation("openapi", None, guarded=False)}
     for name in PUBLISHED:
         found[f"/schemas/{name}.json"] = {"get": _operation(f"schema-{name}", None, guarded=False)}

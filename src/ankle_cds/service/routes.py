@@ -15,7 +15,7 @@ from ankle_cds import elm, guidance, hooks, parameters, prefetch
 from ankle_cds.cards import understood_by
 from ankle_cds.errors import ServiceFault
 from ankle_cds.fhir import read_json
-from ankle_cds.service import answers, description, log
+from ankle_cds.service import answers, capabilities, description, log
 from ankle_cds.service.admission import admit
 from ankle_cds.service.feedback import read_feedback
 from ankle_cds.service.limits import check_accept, check_head, read_body
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 
 _ROOT = "/cds-services"
+_CAPABILITIES = "/capabilities"
 ICON = "/icon.png"
 """Where the icon of our cards stands: https://cds-hooks.hl7.org/2.0/#source ."""
 _ICON_FILE = Path(__file__).with_name("icon.png")
@@ -67,6 +68,7 @@ class Service:
         routes = [
             Route(_ROOT, self.discovery, methods=["GET", "HEAD", "OPTIONS"]),
             Route(ICON, self.icon, methods=["GET", "HEAD"]),
+            Route(_CAPABILITIES, self.capabilities, methods=["GET", "HEAD"]),
             Route("/openapi.json", self.openapi, methods=["GET", "HEAD"]),
             *(Route(f"/schemas/{name}.json", self.schema, methods=["GET", "HEAD"]) for name in description.PUBLISHED),
             Route("/health", self.health, methods=["GET", "HEAD"]),
@@ -97,6 +99,13 @@ class Service:
     async def icon(self, _request: Request) -> Response:
         """Give the icon that cards name as that of their source, 100 by 100 pixels."""
         return Response(_ICON_FILE.read_bytes(), media_type="image/png", headers={"Cache-Control": "max-age=86400"})
+
+    async def capabilities(self, request: Request) -> Response:
+        """Tell people what discovery tells programs, and what they have to agree on; who may ask is as there."""
+        if self.settings.discovery_auth == "required":
+            await admit(self.gate, request, _CAPABILITIES)
+        page = capabilities.page(self.packages, self.settings)
+        return Response(page, media_type="text/html", headers=capabilities.HEADERS)
 
     async def openapi(self, request: Request) -> Response:
         """Describe the addresses and what they take and answer: https://spec.openapis.org/oas/v3.1.0.html ."""
