@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from ankle_cds import artifacts, conformance
-from ankle_cds.errors import RequestFault
+from ankle_cds.errors import RequestFault, ServiceFault
 from ankle_cds.service import background, create_app
 from ankle_cds.settings import load
 from charts import NOW
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PACKAGE = artifacts.load_all()["posterior-ankle-impingement"]
+BASE = {"url": "https://ehr.example/r4"}
 MEMORY = "sqlite:///memory.sqlite3"
 SAFETY = {"Red Flag Emergency", "Urgent Workup", "NSAID Order Check", "Injection Order Check", "Surgery Order Check"}
 
@@ -64,7 +65,7 @@ def test_it_names_the_data_that_discovery_asks_for() -> None:
 
 def test_every_refusal_stands_on_it() -> None:
     told = {tuple(row) for row in rows(fetched()[0].text) if row[0].isdigit()}
-    assert {(str(row.value.status), row.value.text) for row in RequestFault} <= told
+    assert {(str(row.value.status), row.value.text) for row in (*RequestFault, *ServiceFault)} == told
 
 
 @pytest.mark.parametrize(
@@ -76,7 +77,7 @@ def test_every_refusal_stands_on_it() -> None:
         ({"memory": MEMORY, "feedback_store_comments": True}, "Comments of feedback are stored"),
         ({"memory": MEMORY}, "Comments of feedback are dropped"),
         ({"callback_total": 0.3}, "within 300 ms"),
-        ({"fhir_servers": [{"url": "https://ehr.example/r4"}]}, "registered FHIR bases (here: 1)"),
+        ({"fhir_servers": [BASE]}, "registered FHIR bases (here: 1)"),
         ({"parameters": {"AdultAge": 21}}, "21"),
         ({"spec_version": "3.0.0"}, "CDS Hooks 3.0.0"),
     ],
@@ -104,9 +105,10 @@ def test_where_discovery_needs_a_token_the_page_does_too(tmp_path: Path) -> None
         "auth": "jwt",
         "discovery_auth": "required",
         "public_base_url": "https://cds.example",
-        "clients": [{"iss": signer.issuer, "key_set": str(file), "test": True}],
+        "clients": [{"iss": signer.issuer, "key_set": str(file), "test": True, "fhir_servers": [BASE]}],
     }
     assert fetched(**site)[0].status_code == 401
     answer, _ = fetched(signer.token, **site)
     assert answer.status_code == 200
+    assert "registered FHIR bases (here: 1)" in answer.text
     assert "Every call needs a signed token." in answer.text

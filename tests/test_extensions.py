@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+PACKAGES = artifacts.load_all()
 STORY = next(one for one in stories.read_all() if one.id == "dancer-first-visit-pattern-fits")
 PATH = "/cds-services/posterior-ankle-impingement"
 CONTENT = "org.w3id.ankle-cds.content"
@@ -31,7 +32,7 @@ def served(
 ) -> Any:
     """Give what a site answers to a call, or to discovery where there is no body."""
     settings = load(environment={}, **{**SITE, **site})
-    app = create_app(packages or artifacts.load_all(), settings, lambda: STORY.clock)
+    app = create_app(packages or PACKAGES, settings, lambda: STORY.clock)
     with background(app, settings) as url, httpx.Client(base_url=url, trust_env=False) as client:
         headers = {"Authorization": f"Bearer {token(PATH)}"} if token else {}
         answer = client.post(PATH, json=body, headers=headers) if body else client.get("/cds-services")
@@ -87,8 +88,7 @@ def test_where_everything_was_had_nothing_is_added() -> None:
 
 
 def test_discovery_tells_which_content_answers() -> None:
-    packages = artifacts.load_all()
-    package = next(iter(packages.values()))
+    package = next(iter(PACKAGES.values()))
     plan = package.get(package.pathway)
     told = served(None, emit_extensions=True)["services"]
     found = [entry["extension"] for entry in told]
@@ -99,7 +99,7 @@ def test_discovery_tells_which_content_answers() -> None:
     assert content["sha256"] == served(None, emit_extensions=True)["services"][0]["extension"][CONTENT]["sha256"]
     url = package.guide
     changed = {**package.resources, url: {**package.resources[url], "title": "Another title"}}
-    other = {name: replace(one, resources=changed) for name, one in packages.items()}
+    other = {name: replace(one, resources=changed) for name, one in PACKAGES.items()}
     [another] = {
         entry["extension"][CONTENT]["sha256"] for entry in served(None, other, emit_extensions=True)["services"]
     }
