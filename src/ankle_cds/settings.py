@@ -90,6 +90,7 @@ class Settings(Entry):
     memory_timeout: Annotated[float, Field(gt=0, le=10)] = 0.5
     retention_days: Annotated[int, Field(ge=1, le=180)] = 180
     feedback_store_comments: bool = False
+    feedback_per_minute: Annotated[int, Field(ge=1)] = 6_000
     emit_extensions: bool = False
     parameters: dict[str, Any] = Field(default_factory=dict)
     _random: bytes = PrivateAttr(default_factory=lambda: secrets.token_bytes(32))

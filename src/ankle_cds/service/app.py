@@ -18,6 +18,7 @@ from ankle_cds.errors import RequestError, RequestFault, ServiceFault
 from ankle_cds.service import admission, answers, limits, log
 from ankle_cds.service.extensions import Extensions
 from ankle_cds.service.metrics import Metrics
+from ankle_cds.service.pace import Pace
 from ankle_cds.service.remembering import Remembering
 from ankle_cds.service.routes import ICON, Service
 
@@ -93,7 +94,17 @@ def create_app(
     metrics = Metrics(packages)
     extensions = Extensions(packages, emitted=settings.emit_extensions)
     service = Service(
-        packages, settings, clock, fhir, admitting, answer, silent, metrics, extensions, remembering=remembering
+        packages,
+        settings,
+        clock,
+        fhir,
+        admitting,
+        answer,
+        silent,
+        metrics,
+        extensions,
+        Pace(settings.feedback_per_minute),
+        remembering,
     )
     app = Starlette(
         routes=service.routes(),

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from ankle_cds.client import FhirClient
     from ankle_cds.service.extensions import Extensions
     from ankle_cds.service.metrics import Metrics
+    from ankle_cds.service.pace import Pace
     from ankle_cds.service.remembering import Remembering
     from ankle_cds.settings import Settings
     from ankle_cds.trust import Gate
@@ -61,6 +62,7 @@ class Service:
     silent: Silent
     metrics: Metrics
     extensions: Extensions
+    pace: Pace
     remembering: Remembering | None = None
 
     def routes(self) -> list[Route]:
@@ -202,9 +204,11 @@ class _Call:
         settings = self.service.settings
         # The specification names the service as audience; clients in use name the address they call.
         caller = await admit(self.service.gate, http, f"{self.path}/feedback", self.path)
+        self.service.pace.check(caller.issuer)
         check_head(http.headers, settings.max_feedback_body)
         body = await read_body(http, settings.max_feedback_body, settings.body_timeout)
         entries = read_feedback(read_json(body, max_depth=settings.max_json_depth))
+        self.service.pace.spend(caller.issuer, len(entries))
         if self.service.remembering is not None:
             await self.service.remembering.answered(entries, caller, self.service.clock(), http.scope["record"])
         for entry in entries:
