@@ -25,7 +25,7 @@ BROKEN = Path(__file__).parent / "fuzz" / "broken_service.py"
 
 
 def test_nothing_that_can_be_sent_is_a_mistake_of_ours_or_shown_or_logged(tmp_path: Path) -> None:
-    with Served(tmp_path, campaign.SETTINGS) as served:
+    with Served(tmp_path, campaign.site(tmp_path)) as served:
         run = campaign.Campaign(served, seed=20260930, failures=tmp_path / "failures")
         asyncio.run(run.run(1_400))
         alive = served.alive
@@ -38,11 +38,14 @@ def test_nothing_that_can_be_sent_is_a_mistake_of_ours_or_shown_or_logged(tmp_pa
     assert {"NOT_JSON", "DUPLICATE_NAME", "TOO_DEEP", "BAD_VALUE", "PRECONDITION", "CONFLICT"} <= set(run.judge.rows)
     assert run.judge.cards > 200
     assert log.lines["request"] > 1_300
+    assert b"ankle_cds_cards_total" in run.told_metrics
+    assert b"PaiStartConservativeCare" in served.stored()
+    assert b"other" in served.stored()  # feedback about cards it gave, with reasons nobody offered
 
 
 def test_nothing_is_wrong_where_every_call_needs_a_token(tmp_path: Path) -> None:
     tokens = issuer.Issuer(tmp_path)
-    with Served(tmp_path, campaign.SETTINGS | tokens.settings(), clock=None) as served:
+    with Served(tmp_path, campaign.site(tmp_path, tokens), clock=None) as served:
         run = campaign.Campaign(served, tokens=tokens, only=("wrong_token", "planted", "feedback", "truncated"))
         asyncio.run(run.run(120))
     found, _ = run.findings()
@@ -90,6 +93,20 @@ def test_a_defect_of_a_service_is_found(tmp_path: Path, defect: str, said: str) 
     found, alive = tried(tmp_path, defect, "planted", "unchanged")
     assert said in found
     assert alive
+
+
+@pytest.mark.parametrize("name", ["the memory", "the metrics"])
+def test_a_planted_word_beside_the_answers_is_found(tmp_path: Path, name: str) -> None:
+    with Served(tmp_path, program=(str(BROKEN), "none"), clock=None) as served:
+        run = campaign.Campaign(served, only=("planted",))
+        run.examples = {}
+        asyncio.run(run.run(1))
+    word = f"x{canaries.MARK}1x1".encode()
+    if name == "the memory":
+        (tmp_path / "memory.sqlite3-wal").write_bytes(word)
+    else:
+        run.told_metrics = word
+    assert f"a planted word in {name}: {canaries.MARK}1x1" in run.findings()[0]
 
 
 def test_another_answer_to_the_same_request_is_found(tmp_path: Path) -> None:

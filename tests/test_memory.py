@@ -185,6 +185,22 @@ def test_the_database_holds_nothing_that_says_who_it_is_about(comments: bool, pa
     assert dump.count("patient-refuses") == 2
 
 
+def test_of_a_reason_nobody_offered_it_is_kept_only_that_it_was_another(packages: Any, tmp_path: Path) -> None:
+    """Code and system of a reason are free text to whoever sends it: both could say who the patient is."""
+
+    async def work() -> None:
+        async with site(packages, new_database("sqlite", tmp_path)) as ehr:
+            for card in await ehr.ask(body()):
+                reason = {"code": "canary-code Ellison", "system": "https://canary-system.example", "display": "canary"}
+                assert (await ehr.say(card, overrideReason={"reason": reason})).status_code == 200
+            assert await ehr.ask(body() | {"hookInstance": str(uuid4())}) == []
+
+    run(work)
+    dump = "\n".join(sqlite3.connect(tmp_path / "memory.sqlite3").iterdump())
+    assert not [one for one in ("canary", "Ellison") if one in dump]
+    assert dump.count("'other'") == 2
+
+
 def strings(value: Any) -> set[str]:
     if isinstance(value, dict):
         return {each for part in value.values() for each in strings(part)}

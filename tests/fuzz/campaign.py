@@ -14,11 +14,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import re
 import signal
 import sys
 import tempfile
 import time
-from collections import Counter
+from collections import Counter, deque
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,19 +31,28 @@ sys.path[:0] = [str(HERE), str(HERE.parent)]
 import hostile  # noqa: E402 - the tests are not a package
 import issuer  # noqa: E402
 import kinds  # noqa: E402
+from canaries import found  # noqa: E402
 from exchange import Answer, BadAnswerError, Connection, post  # noqa: E402
 from judge import Judge, LogReader, rows  # noqa: E402
 from replaying import keep, kept, shrunk  # noqa: E402
-from serving import Served  # noqa: E402
+from serving import MEMORY, Served  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
 CONNECTIONS: Final = 6
 DEADLINE: Final = 20.0
-SETTINGS: Final = {"body_timeout": 1.0}
+SECRET: Final = "known to anybody who reads this: for the fuzzer only"  # noqa: S105 - it guards nothing
+SETTINGS: Final = {
+    "body_timeout": 1.0,
+    "emit_extensions": True,
+    "feedback_per_minute": 1_000_000_000,  # that a flood is put off is tried elsewhere
+    "metrics_port": 0,
+    "secret": SECRET,
+}
 _KEPT: Final = 3
 _READINGS: Final = 8
+_UUID: Final = re.compile(rb'(?<="uuid":")[0-9a-f-]{36}(?=")')
 
 
 @dataclass(slots=True)
@@ -84,6 +94,8 @@ class Campaign:
         self.judge = Judge(frozenset(), clock_runs=tokens is not None)
         self._stopped = False
         self._closed, self._fhir = b"00001", b"00001"
+        self._cards: deque[bytes] = deque([kinds.CARD.encode()], maxlen=50)
+        self.told_metrics = b""
 
     async def run(self, requests: int) -> None:
         """Send each example unchanged, to know the answers, then this many requests."""
@@ -97,6 +109,7 @@ class Campaign:
             marks = {requests * at // _READINGS for at in range(1, _READINGS)}
             await asyncio.gather(*(self._caller(numbers, marks) for _ in range(CONNECTIONS)))
             self.report.memory.append(self.served.memory())
+            self.told_metrics = self.served.metrics() if self.served.alive else b""
             self.report.seconds, self.report.cpu = time.monotonic() - began, self.served.cpu() - used
 
     def _stop(self) -> None:
@@ -185,18 +198,30 @@ class Campaign:
             return ([] if closing else [str(error)]), None
         if case.broken:
             await connection.close()  # what is left of it may be taken for another request
+        self._cards.extend(_UUID.findall(answer.body))
         return self.judge.wrong(case, answer), answer
 
     def _filled(self, piece: bytes) -> bytes:
         piece = piece.replace(kinds.FHIR_PORT, self._fhir).replace(kinds.CLOSED_PORT, self._closed)
+        piece = piece.replace(kinds.CARD.encode(), self._cards[len(piece) % len(self._cards)])
         while kinds.TOKEN in piece and self.tokens is not None:
             piece = piece.replace(kinds.TOKEN, self.tokens.token().encode(), 1)
         return piece
 
     def findings(self) -> tuple[dict[str, int], LogReader]:
-        """Give all that was wrong, in the answers, the log and the process; the process may have been stopped."""
+        """Give all that was wrong in answers, log, metrics and memory; the process may have been stopped."""
         log = LogReader(self.served.log())
-        return dict(self.report.defects) | dict(log.wrong), log
+        beside = {"the metrics": self.told_metrics, "the memory": self.served.stored()}
+        told = {
+            f"a planted word in {name}: {hits[0]}": len(hits) for name, data in beside.items() if (hits := found(data))
+        }
+        return dict(self.report.defects) | dict(log.wrong) | told, log
+
+
+def site(folder: Path, tokens: issuer.Issuer | None = None) -> dict[str, Any]:
+    """Give the settings of a site that remembers what it shows, in a file of this folder."""
+    own = tokens.settings() if tokens is not None else {}
+    return {**SETTINGS, **own, "memory": f"sqlite:///{folder / MEMORY}"}
 
 
 def summary(campaign: Campaign, found: dict[str, int], log: LogReader, alive: bool) -> dict[str, Any]:
@@ -222,6 +247,7 @@ def summary(campaign: Campaign, found: dict[str, int], log: LogReader, alive: bo
         },
         "memory_mib": [round(one, 1) for one in report.memory],
         "slowest": [{"ms": ms, "number": number, "kind": kind} for ms, number, kind in report.slowest],
+        "stored_kib": round(len(campaign.served.stored()) / 1024),
         "alive": alive,
         "defects": found,
     }
@@ -249,8 +275,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         tokens = issuer.Issuer(folder) if options.jwt or document.get("jwt") else None
-        settings = SETTINGS | (tokens.settings() if tokens else {})
-        with Served(folder, settings, **({"clock": None} if tokens else {})) as served:
+        with Served(folder, site(folder, tokens), **({"clock": None} if tokens else {})) as served:
             campaign = Campaign(
                 served, seed=options.seed, tokens=tokens, only=tuple(options.kind), failures=options.failures, told=told
             )
@@ -269,11 +294,11 @@ def main() -> int:
             else:
                 asyncio.run(campaign.run(options.requests))
             alive = served.alive
-        found, log = campaign.findings()
+        wrongs, log = campaign.findings()
+        report = summary(campaign, wrongs, log, alive)
     if case is not None:
-        found = dict.fromkeys(wrong, 1) | dict(log.wrong)
-        sys.stdout.write("\n".join(found) + "\n")
+        wrongs = dict.fromkeys(wrong, 1) | dict(log.wrong)
+        sys.stdout.write("\n".join(wrongs) + "\n")
     else:
-        report = summary(campaign, found, log, alive)
         sys.stdout.write(json.dumps(report, indent=None if options.json else 1) + "\n")
-    return 1 if found or not alive else 0
+    return 1 if wrongs or not alive else 0

@@ -32,7 +32,7 @@ class Issuer:
     def settings(self) -> dict[str, Any]:
         """Give the settings of a site that has registered this client and no other."""
         client = {"iss": ISSUER, "key_set": str(self._file), "fhir_servers": [{"url": f"{ISSUER}.invalid/r4"}]}
-        return {"public_base_url": BASE, "auth": "jwt", "clients": [client], "memory": "none"}
+        return {"public_base_url": BASE, "auth": "jwt", "clients": [client]}
 
     def token(self) -> str:
         """Give a token that has not been used."""

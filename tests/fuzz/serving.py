@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -19,6 +20,8 @@ CLOCK = "2026-09-30T12:00:00-05:00"
 """The time at which all requests are evaluated: about the middle of the examples."""
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "posterior-ankle-impingement"
 SERVE = ("-m", "ankle_cds.cli", "serve", "--port", "0")
+MEMORY = "memory.sqlite3"
+"""The file of the memory, in the folder of the process."""
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _START_SECONDS = 60.0
@@ -48,6 +51,7 @@ class Served:
             written = folder / "site.yaml"
             written.write_text(yaml.safe_dump(dict(settings)), "utf-8")
             command += ["--config", str(written)]
+        self.folder = folder
         self.log_file = folder / "server.log"
         environment = {name: value for name, value in os.environ.items() if not name.startswith("ANKLE_CDS_")}
         with self.log_file.open("wb") as log:
@@ -56,12 +60,17 @@ class Served:
             )
         self.host, self.port = "127.0.0.1", self._listening()
 
+    def _port(self, event: str) -> int | None:
+        for line in self.log_file.read_text("utf-8", "replace").splitlines():
+            if f'"event": "{event}"' in line:
+                return int(json.loads(line)["port"])
+        return None
+
     def _listening(self) -> int:
         until = time.monotonic() + _START_SECONDS
         while time.monotonic() < until and self.process.poll() is None:
-            for line in self.log_file.read_text("utf-8", "replace").splitlines():
-                if '"listening"' in line:
-                    return int(json.loads(line)["port"])
+            if (port := self._port("listening")) is not None:
+                return port
             time.sleep(0.05)
         self.stop()
         raise RuntimeError(f"The service did not start:\n{self.log_file.read_text('utf-8', 'replace')}")
@@ -108,6 +117,18 @@ class Served:
     def log(self) -> bytes:
         """Give everything the process has written."""
         return self.log_file.read_bytes()
+
+    def metrics(self) -> bytes:
+        """Give the metrics of the running process; none where it serves none."""
+        port = self._port("metrics")
+        if port is None:
+            return b""
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+            return bytes(answer.read())
+
+    def stored(self) -> bytes:
+        """Give every byte of the files of the memory; none where it has none."""
+        return b"".join(file.read_bytes() for file in sorted(self.folder.glob(f"{MEMORY}*")))
 
 
 def example_requests() -> dict[str, bytes]:

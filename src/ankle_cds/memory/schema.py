@@ -1,7 +1,7 @@
 """The tables, and how a database of an earlier release becomes one of this.
 
 Times are microseconds since 1970 in UTC. No column holds an identifier, a name or a value of a record: hashes are those
-of `keys`, codes those of the content and of override reasons, uuids those of cards.
+of `keys`, codes those of the content and of the override reasons it offers, uuids those of cards.
 """
 
 from __future__ import annotations

@@ -6,13 +6,20 @@ https://cds-hooks.hl7.org/2.0/#feedback
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema
 
-from ankle_cds.errors import RequestError, RequestFault
+from ankle_cds.cards import override_reasons
+from ankle_cds.errors import ContentError, RequestError, RequestFault
 from ankle_cds.hooks import NotNull, Uuid, Wire, validate
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ankle_cds.artifacts import Package
 
 _SPECIFICATION = "https://cds-hooks.hl7.org/2.0/#feedback"
 
@@ -98,6 +105,18 @@ Feedback = Annotated[Accepted | Overridden, Field(discriminator="outcome")]
 
 class _FeedbackBody(Wire):
     feedback: Annotated[list[Feedback], Field(max_length=1_000)]
+
+
+def known_reasons(packages: Mapping[str, Package]) -> frozenset[tuple[str, str]]:
+    """Give system and code of every override reason that cards offer: the only ones that are kept and counted by name.
+
+    What is sent as any other could be anything, also something about a patient.
+    """
+    found: set[tuple[str, str]] = set()
+    for package in packages.values():
+        with suppress(ContentError):  # such content becomes no card: it is refused where cards are made
+            found.update((reason["system"], reason["code"]) for reason in override_reasons(package))
+    return frozenset(found)
 
 
 def read_feedback(document: Any) -> tuple[Accepted | Overridden, ...]:

@@ -13,8 +13,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 from prometheus_client.exposition import generate_latest
 
 from ankle_cds import __version__
-from ankle_cds.cards import override_reasons
-from ankle_cds.errors import AnkleCdsError, ContentError
+from ankle_cds.errors import AnkleCdsError
+from ankle_cds.service.feedback import known_reasons
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,7 +30,7 @@ class Metrics:
 
     def __init__(self, packages: Mapping[str, Package]) -> None:
         self._registry = CollectorRegistry()
-        self.reasons = frozenset(reason for package in packages.values() for reason in _reasons(package))
+        self.reasons = known_reasons(packages)
         self._requests = self._counter("requests", "Requests answered.", "hook", "status")
         self._refused = self._counter("refusals", "Requests refused, by the fault.", "fault")
         self._cards = self._counter("cards", "Cards returned, by recommendation.", "recommendation")
@@ -81,10 +81,3 @@ class Metrics:
             message = f"Metrics cannot be given at {host}:{port} ({error.strerror}); choose another address."
             raise AnkleCdsError(message) from None
         return int(server.server_port)
-
-
-def _reasons(package: Package) -> list[tuple[str, str]]:
-    try:
-        return [(reason["system"], reason["code"]) for reason in override_reasons(package)]
-    except ContentError:
-        return []  # such content becomes no card: it is refused where cards are made

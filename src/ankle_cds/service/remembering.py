@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 from ankle_cds import parameters
 from ankle_cds.errors import ContentError, ServiceFault
 from ankle_cds.service import answers, log
-from ankle_cds.service.feedback import Accepted
+from ankle_cds.service.feedback import Accepted, known_reasons
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -25,17 +25,30 @@ if TYPE_CHECKING:
     from ankle_cds.trust import Caller
 
 _PURGE_SECONDS = 3_600
+# A reason of another list: whatever was sent for it is not kept, since it could be anything.
+_OTHER = ("", "other")
 
 
 class Remembering:
-    """What the addresses share of the memory; `reasons` are those of each service by its id."""
+    """What the addresses share of the memory.
+
+    `reasons` are the override reasons of each service by its id, `known` those that cards offer (system and code); any
+    other is remembered as another.
+    """
 
     def __init__(
-        self, memory: Memory, keys: Keys, reasons: Mapping[str, Mapping[tuple[str, str], str]], *, comments: bool
+        self,
+        memory: Memory,
+        keys: Keys,
+        reasons: Mapping[str, Mapping[tuple[str, str], str]],
+        *,
+        known: frozenset[tuple[str, str]],
+        comments: bool,
     ) -> None:
         self.memory = memory
         self._keys = keys
         self._reasons = reasons
+        self._known = known.union(*reasons.values())
         self._comments = comments
 
     @classmethod
@@ -55,7 +68,7 @@ class Remembering:
         reasons = {service_id: memory.read_reasons(package) for service_id, package in packages.items()}
         patience = timedelta(seconds=settings.memory_timeout)
         recalling = memory.Memory(store, durations(packages, settings), patience=patience)
-        return cls(recalling, keys, reasons, comments=settings.feedback_store_comments)
+        return cls(recalling, keys, reasons, known=known_reasons(packages), comments=settings.feedback_store_comments)
 
     def replay(self) -> SharedReplay:
         """Give the store of used tokens that every process with this memory shares."""
@@ -133,6 +146,9 @@ class Remembering:
         names = ("stored", "repeated", "unknown", "unknown_suggestions")
         record["feedback"] = {name: getattr(recorded, name) for name in names if getattr(recorded, name)} or None
 
+    def _named(self, system: str, code: str) -> tuple[str, str]:
+        return (system, code) if (system, code) in self._known else _OTHER
+
     def _answer(self, entry: Accepted | Overridden) -> Answer:
         from ankle_cds.memory import Answer, since_1970  # noqa: PLC0415  # as above
 
@@ -148,7 +164,7 @@ class Remembering:
             card,
             accepted=False,
             at=at,
-            reason=(reason.system, reason.code) if reason is not None else None,
+            reason=self._named(reason.system, reason.code) if reason is not None else None,
             commented=comment is not None,
             comment=comment if self._comments else None,
         )
