@@ -50,6 +50,7 @@ class World:
             subject,
             None if encounter is None else f"{subject}/{encounter}",
             f"{subject}/{encounter}/{user}",
+            f"{subject}/{encounter}/{user}/{given.pop('hook', '')}",
             facts,
             **given,
         )
@@ -162,14 +163,30 @@ def test_f7_an_emergency_is_repeated_until_it_is_answered(world: World, accepted
     assert world.call(encounter="e2", **urgent)
 
 
-def test_f8_a_check_of_orders_is_shown_once_in_the_encounter_until_the_draft_changes(world: World) -> None:
+def test_f8_a_check_of_orders_is_shown_once_until_the_draft_changes(world: World) -> None:
     check = {"about_orders": True}
     assert world.call(facts="naproxen", **check)
     assert not world.call(facts="naproxen", **check)
-    assert not world.call(facts="naproxen", user="u2", **check)
     assert world.call(facts="ibuprofen", **check)
     assert world.call(facts="naproxen", **check)
     assert world.call(facts="naproxen", encounter="e2", **check)
+
+
+def test_f8_who_signs_is_shown_what_was_shown_to_who_selected(world: World) -> None:
+    """A departure from the table, where it holds for the encounter: the answer to a later hook replaces the earlier."""
+    check = {"about_orders": True, "facts": "naproxen"}
+    assert world.call(hook="order-select", **check)
+    assert world.call(hook="order-sign", **check)
+    assert not world.call(hook="order-select", **check)
+    assert not world.call(hook="order-sign", **check)
+    assert world.call(hook="order-sign", user="u2", **check)
+
+
+def test_f8_what_was_answered_is_answered_at_every_hook(world: World) -> None:
+    check = {"about_orders": True, "facts": "naproxen"}
+    world.say(world.shown(hook="order-select", **check))
+    assert not world.call(hook="order-sign", **check)
+    assert not world.call(hook="order-sign", user="u2", **check)
 
 
 def test_f9_a_client_without_feedback_sees_a_card_again_after_hours(world: World) -> None:

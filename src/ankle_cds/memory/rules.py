@@ -50,11 +50,15 @@ RULES: Mapping[str, Rule] = {
     "F5": Rule(Scope.ENCOUNTER, Window.ENCOUNTER),  # overridden in any other way
     "F6": Rule(Scope.SUBJECT, Window.ENCOUNTER),  # accepted
     "F7": Rule(Scope.ENCOUNTER, Window.ENCOUNTER),  # a card that is shown until it is answered was answered
-    "F8": Rule(Scope.ENCOUNTER, Window.ENCOUNTER),  # a check of draft orders was shown for these drafts
+    "F8": Rule(Scope.USER, Window.ENCOUNTER),  # a check of draft orders was shown at this hook for these drafts
     "F9": Rule(Scope.USER, Window.FALLBACK),  # shown already, by a client that never sends feedback
     "F10": Rule(Scope.USER, Window.FALLBACK),  # shown or answered in a call without an encounter
 }
-"""The rows by the names of the clinical specification, part F."""
+"""The rows by the names of the clinical specification, part F.
+
+F8 says `encounter` there. A client replaces what a service showed by what it answers later, and whoever selects a draft
+need not be who signs it: a warning would be gone when the order is signed. So it is for each user, and at each hook.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +80,8 @@ class Durations:
 class Offer:
     """A card about to be shown, in keyed hashes.
 
-    `subject` is patient, recommendation and side; `encounter` (None where the call names none) and `user` add to it.
+    `subject` is patient, recommendation and side; `encounter` (None where the call names none) and `user` add to it,
+    and `place` the hook where drafts are checked: what was shown at one of them is still to be shown at the other.
     `about_orders` tells whether it is a check of draft orders, `until_answered` whether it is repeated until it is
     answered, `sends_feedback` whether its client ever says what became of a card.
     """
@@ -87,6 +92,7 @@ class Offer:
     subject: str
     encounter: str | None
     user: str
+    place: str
     facts: str
     suggestions: tuple[str, ...] = ()
     about_orders: bool = False
