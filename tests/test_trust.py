@@ -132,6 +132,24 @@ def test_a_test_client_with_its_key_set_on_this_machine_is_verified_in_developme
             assert httpx.post(url + PATH, **given).status_code == 401
 
 
+def test_a_registered_address_with_its_key_set_in_a_file_is_compared_and_never_asked(tmp_path: Path) -> None:
+    """Clients that name their address in every token can be served where that address cannot be reached."""
+    clients = [{"iss": EHR, "jku": [{"url": JKU, "key_set": str(tmp_path / "file.jwks.json")}]}]
+    with served(site(tmp_path, clients=clients)) as url:
+
+        def status(**header: Any) -> int:
+            token = right_token(EHR, header.pop("private", key("file")), **header)
+            sent: dict[str, Any] = {"json": hook_request(), "trust_env": False, "headers": {"Authorization": token}}
+            return httpx.post(url + PATH, **sent).status_code
+
+        # Nobody listens at the address: what is let in was verified with the file.
+        assert status(jku=JKU) == 200
+        assert status(jku=f"{JKU}x") == 401
+        assert status(jku=JKU, private=key("ehr")) == 401
+        assert status(jku=JKU, kid="k2") == 401
+        assert status() == 401  # the file belongs to the address, not to tokens that name none
+
+
 def test_optional_answers_without_a_token_but_never_with_a_wrong_one() -> None:
     with Gatehouse(auth="optional", authenticated_by="the gateway") as house:
         house.accepted(None)
@@ -201,10 +219,13 @@ def test_a_client_written_wrongly_is_refused_with_file_and_line(
 )
 def test_a_key_set_file_that_cannot_be_used_is_refused_at_start(tmp_path: Path, key_set: Any, message: str) -> None:
     site(tmp_path)
-    (tmp_path / "file.jwks.json").write_text(json.dumps(key_set), "utf-8")
-    with pytest.raises(ContentError, match=message) as caught:
-        stub_app(site(tmp_path))
-    assert "file.jwks.json" in str(caught.value)
+    file = tmp_path / "file.jwks.json"
+    file.write_text(json.dumps(key_set), "utf-8")
+    of_an_address = [{"iss": EHR, "jku": [{"url": JKU, "key_set": str(file)}]}]
+    for changes in ({}, {"clients": of_an_address}):
+        with pytest.raises(ContentError, match=message) as caught:
+            stub_app(site(tmp_path, **changes))
+        assert "file.jwks.json" in str(caught.value)
 
 
 def test_the_key_of_the_sandbox_is_known_by_its_thumbprint() -> None:

@@ -19,6 +19,7 @@ from ankle_cds.trust.token import read_token
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
     from ankle_cds.client import DocumentClient, Policy
     from ankle_cds.trust.keysets import Keys
@@ -89,8 +90,12 @@ class Gate:
             client.iss: _Known(
                 f"clients.{number}",
                 client,
-                {one.url: UrlKeys(one, documents, clock, permit_published=development) for one in client.jku},
-                FileKeys(client.key_set, permit_published=development) if client.key_set is not None else None,
+                {
+                    one.url: _of_file(one.key_set, development)
+                    or UrlKeys(one, documents, clock, permit_published=development)
+                    for one in client.jku
+                },
+                _of_file(client.key_set, development),
             )
             for number, client in enumerate(clients)
         }
@@ -135,6 +140,10 @@ class Gate:
             sends_feedback=entry.sends_feedback,
             emit_extensions=entry.emit_extensions,
         )
+
+
+def _of_file(key_set: Path | None, development: bool) -> FileKeys | None:
+    return None if key_set is None else FileKeys(key_set, permit_published=development)
 
 
 def _keys(token: Token, known: _Known) -> Keys:

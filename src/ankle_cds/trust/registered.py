@@ -50,9 +50,13 @@ def _file(value: object) -> object:
 
 
 class KeySetUrl(Place):
-    """The address of a key set, letter by letter as tokens name it in `jku`."""
+    """The address of a key set, letter by letter as tokens name it in `jku`.
+
+    With `key_set`, a file that holds the set, the address is compared and never asked.
+    """
 
     url: Annotated[str, AfterValidator(_document_url)]
+    key_set: Annotated[Path | None, BeforeValidator(_file)] = None
 
 
 class Tenant(Entry):
