@@ -16,7 +16,7 @@ from urllib.parse import quote
 import httpx
 
 from ankle_cds.client import network
-from ankle_cds.client.access import Base, Policy, next_page, scope_permits
+from ankle_cds.client.access import Base, Policy, Reach, next_page, scope_reach
 from ankle_cds.client.budget import Breaker, Limits
 from ankle_cds.errors import RequestError, ServerError
 from ankle_cds.fhir import read_json, write_json
@@ -113,7 +113,10 @@ class FhirClient:
 
 @dataclass(slots=True)
 class Session:
-    """The reads of one hook call, all within one deadline (event loop time); the token goes to `base` only."""
+    """The reads of one hook call, all within one deadline (event loop time); the token goes to `base` only.
+
+    No URL is asked for twice: whoever reads it again is given what came, or why nothing did.
+    """
 
     client: FhirClient
     base: Base
@@ -121,38 +124,52 @@ class Session:
     scope: str | None
     deadline: float
     _bytes: int = 0
-    _seen: set[str] = field(default_factory=set, repr=False)
+    _reads: dict[str, asyncio.Future[Any]] = field(default_factory=dict, repr=False)
     _address: asyncio.Future[str | None] | None = field(default=None, repr=False)
     _slots: asyncio.Semaphore | None = field(default=None, repr=False)
 
-    def permits(self, resource_type: str, *, search: bool) -> bool:
-        """Tell whether the token's scope lets us read this type."""
-        return scope_permits(self.scope, resource_type, search=search)
+    def reach(self, resource_type: str, *, search: bool) -> Reach:
+        """Tell how much of this type the token's scope lets us see."""
+        return scope_reach(self.scope, resource_type, search=search)
+
+    def url(self, query: str) -> str:
+        """Give the URL of `Type/id` or `Type?search` below the base."""
+        # Some servers refuse a bare `|`, which every FHIR token holds.
+        return f"{self.base.url}/{quote(query, safe='/?&=,:')}"
 
     async def read(self, query: str) -> Any:
         """Read `Type/id` or `Type?search` below the base; the decoded JSON. Raises ServerError."""
-        # Some servers refuse a bare `|`, which every FHIR token holds.
-        return await self._read(f"{self.base.url}/{quote(query, safe='/?&=,:')}")
+        return await self._once(self.url(query))
 
-    async def follow(self, link: str) -> Any:
-        """Read the next page of a search, if its link stays below the base and was not read yet. Raises ServerError."""
+    async def follow(self, link: str, pages: set[str]) -> Any:
+        """Read the next page of a search, unless its link leaves the base or leads back to one of `pages`.
+
+        `pages` are the URLs of the search that were read; this one is added. Raises ServerError.
+        """
         target = next_page(self.base, f"{self.base.url}/", link)
-        if target is None or target in self._seen:
+        if target is None or target in pages:
             raise ServerError("The next page lies outside the FHIR base or repeats; it is not read.")
-        return await self._read(target)
+        pages.add(target)
+        return await self._once(target)
+
+    async def _once(self, url: str) -> Any:
+        if url not in self._reads:
+            self._reads[url] = asyncio.ensure_future(self._read(url))
+        return await self._reads[url]
 
     async def _read(self, url: str) -> Any:
-        self._seen.add(url)
         loop = asyncio.get_running_loop()
         self._slots = self._slots or asyncio.Semaphore(self.client.limits.parallel)
         breaker = self.client.breaker(self.base)
+        begun = False  # a read that only waited for its turn says nothing about the server
         try:
             async with asyncio.timeout_at(self.deadline), self._slots:
                 if breaker is not None and breaker.is_open(loop.time()):
                     raise ServerError("The FHIR server failed several times in a row; not asked again yet.")
+                begun = True
                 data = await self._get_twice(url)
         except (TimeoutError, httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-            if breaker is not None:
+            if breaker is not None and begun:
                 breaker.failed(loop.time())
             raise ServerError(f"The FHIR server could not be read ({type(error).__name__}).") from None
         except _StatusError as error:
