@@ -156,11 +156,12 @@ def test_pages_that_lead_back_are_read_once_each_and_the_key_stays_partial(
 ) -> None:
     """FC-09. The empty text stands for the search itself."""
     urls = [FINDINGS, *(BASE + page if page else FINDINGS for page in loop)]
-    for number, (url, following) in enumerate(pairwise(urls)):
-        httpx_mock.add_response(url=url, json=bundle(of_patient("Observation", f"o{number}"), next_link=following))
+    for url, following in pairwise(urls):
+        httpx_mock.add_response(url=url, json=bundle({"resourceType": "Observation"}, next_link=following))
     found = seen(ask(lacking("findings")).json())
     assert found["states"]["findings"] == "partial"
     assert found["unavailable"] == ["findings"]
+    assert found["resources"].count("Observation/None") == len(loop)  # what has no id is told apart by its place
 
 
 def test_a_page_that_fails_leaves_what_was_read_as_positive_evidence_only(httpx_mock: HTTPXMock) -> None:
@@ -267,6 +268,40 @@ def test_a_token_is_in_no_log_answer_or_measure(httpx_mock: HTTPXMock, caplog: p
         said.append(ask(lacking("patient"), app).text)
     assert len(httpx_mock.get_requests()) == 4
     assert "canary" not in "".join(said) + caplog.text
+
+
+@pytest.mark.parametrize(
+    ("way", "reason"),
+    [
+        ({"status_code": 401}, "401"),
+        ({"status_code": 410, "json": outcome()}, "410"),
+        ({"text": "<html>"}, "json"),
+        ({"json": outcome()}, "answer"),
+        ({"json": bundle(next_link="https://evil.example/fhir")}, "page"),
+        (httpx.ReadTimeout("canary"), "timeout"),
+        (httpx.ConnectError("canary"), "connection"),
+        ({"scope": "user/Patient.read"}, "scope"),
+        ({"expires_in": 0}, "access"),
+    ],
+)
+def test_why_an_input_was_not_read_is_logged_and_counted_and_told_to_nobody_else(
+    way: Any, reason: str, httpx_mock: HTTPXMock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """R-06: the same answer whatever the cause."""
+    access = way if reason in {"scope", "access"} else {}
+    for _ in () if access else range(2):
+        if isinstance(way, dict):
+            httpx_mock.add_response(**way)
+        else:
+            httpx_mock.add_exception(way)
+    app = stub_app()
+    with caplog.at_level(logging.INFO, "ankle_cds.service"):
+        assert seen(ask(lacking("findings", **access), app).json())["unavailable"] == ["findings"]
+        ask(lacking("conditions", **access), app)
+    lines = [json.loads(record.message) for record in caplog.records if record.name == "ankle_cds.service"]
+    assert [line["unread"] for line in lines] == [{"findings": reason}, {"conditions": reason}]
+    assert f'ankle_cds_unread_inputs_total{{reason="{reason}"}} 2.0' in app.metrics.text()
+    assert "canary" not in caplog.text
 
 
 # ---------------------------------------------------------------- what a token lets see

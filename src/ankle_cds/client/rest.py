@@ -148,7 +148,7 @@ class Session:
         """
         target = next_page(self.base, f"{self.base.url}/", link)
         if target is None or target in pages:
-            raise ServerError("The next page lies outside the FHIR base or repeats; it is not read.")
+            raise ServerError("The next page lies outside the FHIR base or repeats; it is not read.", cause="page")
         pages.add(target)
         return await self._once(target)
 
@@ -165,13 +165,15 @@ class Session:
         try:
             async with asyncio.timeout_at(self.deadline), self._slots:
                 if breaker is not None and breaker.is_open(loop.time()):
-                    raise ServerError("The FHIR server failed several times in a row; not asked again yet.")
+                    message = "The FHIR server failed several times in a row; not asked again yet."
+                    raise ServerError(message, cause="breaker")
                 begun = True
                 data = await self._get_twice(url)
         except (TimeoutError, httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             if breaker is not None and begun:
                 breaker.failed(loop.time())
-            raise ServerError(f"The FHIR server could not be read ({type(error).__name__}).") from None
+            cause = "timeout" if isinstance(error, (TimeoutError, httpx.TimeoutException)) else "connection"
+            raise ServerError(f"The FHIR server could not be read ({type(error).__name__}).", cause=cause) from None
         except _StatusError as error:
             if breaker is not None and error.status >= _SERVER_ERROR:
                 breaker.failed(loop.time())
@@ -181,7 +183,7 @@ class Session:
         try:
             return read_json(data)
         except RequestError:
-            raise ServerError("The FHIR server's answer is not JSON.", spec=_SPECIFICATION) from None
+            raise ServerError("The FHIR server's answer is not JSON.", spec=_SPECIFICATION, cause="json") from None
 
     async def _get_twice(self, url: str) -> bytes:
         """Read once more after a dropped connection or a 503, while at least half of the time is left."""
@@ -206,7 +208,8 @@ class Session:
             if response.status_code != _OK:
                 raise _StatusError(response.status_code)
             if response.headers.get("content-encoding", "identity").lower() != "identity":
-                raise ServerError("The FHIR server compressed its answer although it was asked not to.")
+                message = "The FHIR server compressed its answer although it was asked not to."
+                raise ServerError(message, cause="compressed")
             return await self._body(response)
         finally:
             await response.aclose()
@@ -218,7 +221,7 @@ class Session:
             body += chunk
             self._bytes += len(chunk)
             if len(body) > limits.response_bytes or self._bytes > limits.request_bytes:
-                raise ServerError("The FHIR server's answer is larger than a hook call may read.")
+                raise ServerError("The FHIR server's answer is larger than a hook call may read.", cause="size")
         return bytes(body)
 
     async def _target(self, url: str) -> tuple[httpx.URL, dict[str, str], dict[str, Any]]:
@@ -241,7 +244,7 @@ class _StatusError(ServerError):
     """The server answered, but not with the resource."""
 
     def __init__(self, status: int) -> None:
-        super().__init__(f"The FHIR server answered {status}.")
+        super().__init__(f"The FHIR server answered {status}.", cause=str(status))
         self.status = status
 
 

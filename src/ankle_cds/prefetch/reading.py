@@ -63,6 +63,7 @@ class Reading:
         self.dropped = False  # something arrived that may not be used
         self.narrowed = False  # the search was answered with what the token lets see, which may be less than there is
         self.next_link: str | None = None
+        self.unread: str | None = None  # why the FHIR server did not give all of it, in a word to count by
         self.included: list[Resource] = []
 
     @property
@@ -201,6 +202,7 @@ class Reading:
         kind = re.split(r"[/?]", self.wanted.query, maxsplit=1)[0]
         reach = session.reach(kind, search=not self.wanted.is_read)
         if reach is Reach.NOTHING:
+            self.unread = "scope"
             return
         self.narrowed = reach is Reach.PART and not self.wanted.is_read
         limits = session.client.limits
@@ -209,18 +211,21 @@ class Reading:
             if self.next_link is None:
                 answer = await session.read(self.wanted.query)
                 if not self._answers(answer):
+                    self.unread = "answer"
                     return
                 self.take(answer)
-            for _ in range(limits.pages - 1):
-                if self.next_link is None or len(self.resources) >= limits.resources:
+            while self.next_link is not None:
+                if len(pages) >= limits.pages or len(self.resources) >= limits.resources:
+                    self.unread = "pages"
                     return
                 page = await session.follow(self.next_link, pages)
                 if not self._answers(page):
+                    self.unread = "answer"
                     return
                 self.take(page)
-        except ServerError:
+        except ServerError as error:
             # What could not be read stays unread: the state says so, and the logic is told.
-            return
+            self.unread = error.cause
 
 
 def _without_false_id(resource: Resource) -> Resource:
