@@ -98,6 +98,7 @@ EMPTY = [None, bundle(), {"resourceType": "Bundle", "type": "searchset", "total"
 DELIVERED = [*((key, value) for key in ANSWERS for value in [*EMPTY, outcome(), bundle(outcome())])]
 
 
+@pytest.mark.usefixtures("httpx_mock")  # any read is a failure
 @pytest.mark.parametrize(("key", "value"), [*DELIVERED, *((key, body) for key, (_, body) in ANSWERS.items())])
 def test_what_prefetch_delivered_is_never_read(key: str, value: Any) -> None:
     """P-01 to P-05: null, an empty Bundle and a failure are answers, under required keys too; no read is expected."""
@@ -107,7 +108,7 @@ def test_what_prefetch_delivered_is_never_read(key: str, value: Any) -> None:
     assert ask(document).status_code == (412 if missing else 200)
 
 
-@pytest.mark.usefixtures("httpx_mock")  # any read is a failure
+@pytest.mark.usefixtures("httpx_mock")
 @pytest.mark.parametrize("left_out", [("fhirServer", "fhirAuthorization"), ("fhirAuthorization",)])
 def test_without_server_or_token_nothing_is_read(left_out: Iterable[str]) -> None:
     """FC-01, R-06."""
