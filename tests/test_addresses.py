@@ -44,18 +44,20 @@ CONNECT = socket.socket.connect
 
 
 class Sink:
-    """What connections end in: it takes them and says nothing."""
+    """What connections end in: it takes them, counts them and says nothing."""
 
     def __init__(self) -> None:
         self.meant_for: list[Any] = []
+        self._taken: list[Any] = []
         self.reached: set[int] = set()  # ports that are left as they are
-        self.addresses: list[list[str]] = [
-            [PUBLIC]
-        ]  # what a name resolves to, one look-up after the other; the last stays
+        # What a name resolves to, one look-up after the other; the last stays.
+        self.addresses: list[list[str]] = [[PUBLIC]]
         self.listening = {
             family: socket.create_server((host, 0), family=family)
             for family, host in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"))
         }
+        for listening in self.listening.values():
+            threading.Thread(target=self._take, args=(listening,), daemon=True).start()
 
     def connect(self, connecting: socket.socket, address: Any) -> None:
         if address[1] not in self.reached:
@@ -64,16 +66,23 @@ class Sink:
         CONNECT(connecting, address)
 
     def connections(self) -> int:
-        count = 0
+        time.sleep(0.05)  # for one that is just being taken
+        return len(self._taken)
+
+    def _take(self, listening: socket.socket) -> None:
+        """Count and close: a handshake that fails is tidied up, one that is abandoned is left to be collected."""
+        while True:
+            try:
+                taken, address = listening.accept()
+            except OSError:
+                return
+            self._taken.append(address)
+            taken.close()
+
+    def close(self) -> None:
         for listening in self.listening.values():
-            listening.settimeout(0.05)
-            while True:
-                try:
-                    listening.accept()[0].close()
-                except TimeoutError:
-                    break
-                count += 1
-        return count
+            listening.shutdown(socket.SHUT_RDWR)
+            listening.close()
 
     def look_up(self, _host: Any, port: Any, *_given: Any, **_more: Any) -> list[Any]:
         found = self.addresses.pop(0) if len(self.addresses) > 1 else self.addresses[0]
@@ -91,8 +100,7 @@ def sink(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sink]:
     monkeypatch.setattr(socket.socket, "connect", connect)
     monkeypatch.setattr(socket, "getaddrinfo", made.look_up)
     yield made
-    for listening in made.listening.values():
-        listening.close()
+    made.close()
 
 
 def site(url: str = LISTED, **changes: Any) -> Settings:
