@@ -107,7 +107,7 @@ def test_development_adds_this_machine_and_nothing_else() -> None:
 
 
 PRIVATE_V4 = "127.0.0.1 10.0.0.1 192.168.0.1 172.16.0.1 100.64.0.1 169.254.169.254 0.0.0.0 224.0.0.1 240.0.0.1"
-PRIVATE_V6 = "::1 :: fe80::1 fc00::1 ::ffff:10.0.0.1 2002:0a00:0001::"
+PRIVATE_V6 = "::1 :: fe80::1 fec0::1 fc00::1 ::ffff:10.0.0.1 2002:0a00:0001::"
 
 
 @pytest.mark.parametrize("address", PRIVATE_V4.split() + PRIVATE_V6.split())

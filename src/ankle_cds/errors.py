@@ -126,10 +126,14 @@ class RequestError(AnkleCdsError):
 
 
 class ServerError(AnkleCdsError):
-    """Another server did not do its part; `key` names the input that is missing because of it, when there is one."""
+    """Another server did not do its part; `key` names the input that is missing because of it, when there is one.
+
+    `cause` is a word to count by: one of ours, or an HTTP status.
+    """
 
     exit_code = 3
 
-    def __init__(self, message: str, *, key: str | None = None, spec: str | None = None) -> None:
+    def __init__(self, message: str, *, key: str | None = None, spec: str | None = None, cause: str = "other") -> None:
         super().__init__(message, where=key, spec=spec)
         self.key = key
+        self.cause = cause

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass
+from enum import Enum
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 
 _VISIBLE = re.compile(r"[!-\[\]-~]+")  # printable ASCII without blank and backslash
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-_SCOPE = re.compile(r"(?:patient|user|system)/(\*|[A-Z][A-Za-z]+)\.(read|write|\*|c?r?u?d?s?)(?:\?\S*)?")
+_ABOUT_RESOURCES = ("patient/", "user/", "system/")
+_SCOPE = re.compile(r"[a-z]+/(\*|[A-Z][A-Za-z]+)\.(read|write|\*|(?=[cruds])c?r?u?d?s?)(\?\S*)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ def parse_base(text: str, *, private_network: bool = False) -> Base | None:
     path = parts.path.rstrip("/")
     if any(segment in {".", ".."} or "%" in segment for segment in path.split("/")):
         return None
-    return Base(scheme, host, port or _DEFAULT_PORTS[scheme], path, private_network)
+    return Base(scheme, host, _DEFAULT_PORTS[scheme] if port is None else port, path, private_network)
 
 
 def next_page(base: Base, current: str, link: str) -> str | None:
@@ -71,7 +73,7 @@ def next_page(base: Base, current: str, link: str) -> str | None:
     try:
         target = urljoin(current, link)
         parts = urlsplit(target)
-        port = parts.port or _DEFAULT_PORTS.get(parts.scheme)
+        port = _DEFAULT_PORTS.get(parts.scheme) if parts.port is None else parts.port
     except ValueError:
         return None
     same_origin = (parts.scheme, (parts.hostname or "").lower(), port) == (base.scheme, base.host, base.port)
@@ -105,7 +107,8 @@ def is_public(address: str) -> bool:
         inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
         if inner is not None:
             ip = inner
-    return ip.is_global and not ip.is_multicast and not ip.is_reserved
+    site_local = isinstance(ip, ipaddress.IPv6Address) and ip.is_site_local
+    return ip.is_global and not (ip.is_multicast or ip.is_reserved or site_local)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,17 +137,29 @@ def may_connect(base: Base, addresses: Iterable[str], *, loopback: bool) -> bool
     return bool(found) and all(is_public(address) for address in found)
 
 
-def scope_permits(scope: str | None, resource_type: str, *, search: bool) -> bool:
-    """Tell whether a SMART scope string lets us read a type; True where it cannot be told.
+class Reach(Enum):
+    """How much of a resource type an access token lets us see."""
 
-    SMART v1 (`user/Patient.read`) and v2 (`user/Observation.rs`): https://hl7.org/fhir/smart-app-launch/
+    NOTHING = "nothing"
+    PART = "part"  # some of the resources, by their category or the like: what is not among them may yet exist
+    ALL = "all"  # or it cannot be told, and trying tells
+
+
+def scope_reach(scope: str | None, resource_type: str, *, search: bool) -> Reach:
+    """Tell how much of a type a SMART scope string lets us read, or search where `search`.
+
+    Version 1 (`user/Patient.read`) and version 2 (`user/Observation.rs`, where `r` alone reads and `s` alone searches,
+    and `?category=...` narrows): https://hl7.org/fhir/smart-app-launch/scopes-and-launch-context.html
     """
-    grants = [match for part in (scope or "").split() if (match := _SCOPE.fullmatch(part))]
-    if not grants:
-        return True
-    for grant in grants:
-        kind, rights = grant.groups()
-        covers = rights in {"read", "*"} or (rights != "write" and ("s" if search else "r") in rights)
-        if kind in {"*", resource_type} and covers:
-            return True
-    return False
+    parts = [part for part in (scope or "").split() if part.startswith(_ABOUT_RESOURCES)]
+    grants = [match for part in parts if (match := _SCOPE.fullmatch(part))]
+    needed = "s" if search else "r"
+    found = {
+        Reach.PART if narrowed else Reach.ALL
+        for kind, rights, narrowed in (grant.groups() for grant in grants)
+        if kind in {"*", resource_type} and (rights in {"read", "*"} or (rights != "write" and needed in rights))
+    }
+    unclear = not parts or len(grants) < len(parts)
+    if Reach.ALL in found or (unclear and not found):
+        return Reach.ALL
+    return Reach.PART if found else Reach.NOTHING

@@ -23,7 +23,7 @@ class Limits:
 
 @dataclass(slots=True)
 class Breaker:
-    """Stops asking a server that failed several times in a row; one read may try again after a pause."""
+    """Stops asking a server that failed several times in a row; after a pause one more failure stops it again."""
 
     limits: Limits
     failures: int = 0

@@ -37,9 +37,9 @@ async def checked_address(base: Base, resolver: Resolver, *, loopback: bool) -> 
     try:
         addresses = await resolver(base.host, base.port)
     except (OSError, UnicodeError):  # a label that is too long is no name
-        raise ServerError("The server's name cannot be resolved; check its URL.") from None
+        raise ServerError("The server's name cannot be resolved; check its URL.", cause="name") from None
     if not addresses or not may_connect(base, addresses, loopback=loopback):
-        raise ServerError("The server's address may not be contacted; list it as a private network.")
+        raise ServerError("The server's address may not be contacted; list it as a private network.", cause="address")
     return addresses[0]
 
 

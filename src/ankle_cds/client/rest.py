@@ -16,7 +16,7 @@ from urllib.parse import quote
 import httpx
 
 from ankle_cds.client import network
-from ankle_cds.client.access import Base, Policy, next_page, scope_permits
+from ankle_cds.client.access import Base, Policy, Reach, next_page, scope_reach
 from ankle_cds.client.budget import Breaker, Limits
 from ankle_cds.errors import RequestError, ServerError
 from ankle_cds.fhir import read_json, write_json
@@ -113,7 +113,10 @@ class FhirClient:
 
 @dataclass(slots=True)
 class Session:
-    """The reads of one hook call, all within one deadline (event loop time); the token goes to `base` only."""
+    """The reads of one hook call, all within one deadline (event loop time); the token goes to `base` only.
+
+    No URL is asked for twice: whoever reads it again is given what came, or why nothing did.
+    """
 
     client: FhirClient
     base: Base
@@ -121,40 +124,56 @@ class Session:
     scope: str | None
     deadline: float
     _bytes: int = 0
-    _seen: set[str] = field(default_factory=set, repr=False)
+    _reads: dict[str, asyncio.Future[Any]] = field(default_factory=dict, repr=False)
     _address: asyncio.Future[str | None] | None = field(default=None, repr=False)
     _slots: asyncio.Semaphore | None = field(default=None, repr=False)
 
-    def permits(self, resource_type: str, *, search: bool) -> bool:
-        """Tell whether the token's scope lets us read this type."""
-        return scope_permits(self.scope, resource_type, search=search)
+    def reach(self, resource_type: str, *, search: bool) -> Reach:
+        """Tell how much of this type the token's scope lets us see."""
+        return scope_reach(self.scope, resource_type, search=search)
+
+    def url(self, query: str) -> str:
+        """Give the URL of `Type/id` or `Type?search` below the base."""
+        # Some servers refuse a bare `|`, which every FHIR token holds.
+        return f"{self.base.url}/{quote(query, safe='/?&=,:')}"
 
     async def read(self, query: str) -> Any:
         """Read `Type/id` or `Type?search` below the base; the decoded JSON. Raises ServerError."""
-        # Some servers refuse a bare `|`, which every FHIR token holds.
-        return await self._read(f"{self.base.url}/{quote(query, safe='/?&=,:')}")
+        return await self._once(self.url(query))
 
-    async def follow(self, link: str) -> Any:
-        """Read the next page of a search, if its link stays below the base and was not read yet. Raises ServerError."""
+    async def follow(self, link: str, pages: set[str]) -> Any:
+        """Read the next page of a search, unless its link leaves the base or leads back to one of `pages`.
+
+        `pages` are the URLs of the search that were read; this one is added. Raises ServerError.
+        """
         target = next_page(self.base, f"{self.base.url}/", link)
-        if target is None or target in self._seen:
-            raise ServerError("The next page lies outside the FHIR base or repeats; it is not read.")
-        return await self._read(target)
+        if target is None or target in pages:
+            raise ServerError("The next page lies outside the FHIR base or repeats; it is not read.", cause="page")
+        pages.add(target)
+        return await self._once(target)
+
+    async def _once(self, url: str) -> Any:
+        if url not in self._reads:
+            self._reads[url] = asyncio.ensure_future(self._read(url))
+        return await self._reads[url]
 
     async def _read(self, url: str) -> Any:
-        self._seen.add(url)
         loop = asyncio.get_running_loop()
         self._slots = self._slots or asyncio.Semaphore(self.client.limits.parallel)
         breaker = self.client.breaker(self.base)
+        begun = False  # a read that only waited for its turn says nothing about the server
         try:
             async with asyncio.timeout_at(self.deadline), self._slots:
                 if breaker is not None and breaker.is_open(loop.time()):
-                    raise ServerError("The FHIR server failed several times in a row; not asked again yet.")
+                    message = "The FHIR server failed several times in a row; not asked again yet."
+                    raise ServerError(message, cause="breaker")
+                begun = True
                 data = await self._get_twice(url)
         except (TimeoutError, httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-            if breaker is not None:
+            if breaker is not None and begun:
                 breaker.failed(loop.time())
-            raise ServerError(f"The FHIR server could not be read ({type(error).__name__}).") from None
+            cause = "timeout" if isinstance(error, (TimeoutError, httpx.TimeoutException)) else "connection"
+            raise ServerError(f"The FHIR server could not be read ({type(error).__name__}).", cause=cause) from None
         except _StatusError as error:
             if breaker is not None and error.status >= _SERVER_ERROR:
                 breaker.failed(loop.time())
@@ -164,7 +183,7 @@ class Session:
         try:
             return read_json(data)
         except RequestError:
-            raise ServerError("The FHIR server's answer is not JSON.", spec=_SPECIFICATION) from None
+            raise ServerError("The FHIR server's answer is not JSON.", spec=_SPECIFICATION, cause="json") from None
 
     async def _get_twice(self, url: str) -> bytes:
         """Read once more after a dropped connection or a 503, while at least half of the time is left."""
@@ -189,7 +208,8 @@ class Session:
             if response.status_code != _OK:
                 raise _StatusError(response.status_code)
             if response.headers.get("content-encoding", "identity").lower() != "identity":
-                raise ServerError("The FHIR server compressed its answer although it was asked not to.")
+                message = "The FHIR server compressed its answer although it was asked not to."
+                raise ServerError(message, cause="compressed")
             return await self._body(response)
         finally:
             await response.aclose()
@@ -201,7 +221,7 @@ class Session:
             body += chunk
             self._bytes += len(chunk)
             if len(body) > limits.response_bytes or self._bytes > limits.request_bytes:
-                raise ServerError("The FHIR server's answer is larger than a hook call may read.")
+                raise ServerError("The FHIR server's answer is larger than a hook call may read.", cause="size")
         return bytes(body)
 
     async def _target(self, url: str) -> tuple[httpx.URL, dict[str, str], dict[str, Any]]:
@@ -224,7 +244,7 @@ class _StatusError(ServerError):
     """The server answered, but not with the resource."""
 
     def __init__(self, status: int) -> None:
-        super().__init__(f"The FHIR server answered {status}.")
+        super().__init__(f"The FHIR server answered {status}.", cause=str(status))
         self.status = status
 
 

@@ -29,8 +29,9 @@ class PatientData:
     """One patient's resources for one hook call.
 
     `keys` names for each resource the key it came with. `unavailable` are the keys whose absence of data proves
-    nothing; `missing` are the required ones among them that lack what they are required for. `drafts` are the draft
-    orders of the call, which also stand among the resources; None at a hook that has none.
+    nothing; `missing` are the required ones among them that lack what they are required for. `unread` says of keys that
+    the FHIR server did not give why, in a word to count by. `drafts` are the draft orders of the call, which also stand
+    among the resources; None at a hook that has none.
     """
 
     resources: tuple[Resource, ...] = field(repr=False)
@@ -39,6 +40,7 @@ class PatientData:
     unavailable: frozenset[str]
     missing: tuple[str, ...]
     fetched: tuple[str, ...] = ()
+    unread: Mapping[str, str] = field(default_factory=dict)
     drafts: Drafts | None = None
 
 
@@ -106,11 +108,14 @@ async def gather(
     """
     _check_token(request)
     readings = _read_prefetch(request, package)
-    session = _session(request, client) if any(reading.wants_more for reading in readings) else None
+    # Required keys first: when the time is too short for all of them, it goes where it decides most.
+    asked = sorted((each for each in readings if each.wants_more), key=lambda each: not each.wanted.required)
+    session = _session(request, client) if asked else None
     fetched: tuple[str, ...] = ()
-    if session is not None:
-        # Required keys first: when the time is too short for all of them, it goes where it decides most.
-        asked = sorted((each for each in readings if each.wants_more), key=lambda each: not each.wanted.required)
+    if session is None:
+        for each in asked if request.fhir_authorization is not None else ():
+            each.unread = "access"
+    else:
         fetched = tuple(each.wanted.key for each in asked)
         outcomes = await asyncio.gather(*(each.fetch(session) for each in asked), return_exceptions=True)
         for outcome in outcomes:
@@ -193,6 +198,7 @@ def _combine(readings: Sequence[Reading], fetched: tuple[str, ...], drafts: Draf
         unavailable=frozenset(unavailable.union(missing)),
         missing=tuple(missing),
         fetched=fetched,
+        unread={reading.wanted.key: reading.unread for reading in readings if reading.unread is not None},
         drafts=drafts,
     )
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from ankle_cds.client import Reach
 from ankle_cds.errors import RequestError, RequestFault, ServerError
 from ankle_cds.fhir import Resource, is_resource, reference, split_reference
 
@@ -60,7 +61,9 @@ class Reading:
         self.failed = False  # somebody searched and could not finish
         self.unusable = False
         self.dropped = False  # something arrived that may not be used
+        self.narrowed = False  # the search was answered with what the token lets see, which may be less than there is
         self.next_link: str | None = None
+        self.unread: str | None = None  # why the FHIR server did not give all of it, in a word to count by
         self.included: list[Resource] = []
 
     @property
@@ -70,7 +73,7 @@ class Reading:
 
     def state(self) -> State:
         """Say what is known about the key by now."""
-        incomplete = self.failed or self.dropped or self.next_link is not None
+        incomplete = self.failed or self.dropped or self.narrowed or self.next_link is not None
         if self.resources:
             return State.PARTIAL if incomplete else State.AVAILABLE
         if self.unusable and not self.looked and not self.failed:
@@ -197,25 +200,32 @@ class Reading:
     async def fetch(self, session: Session) -> None:
         """Read the key, or the pages prefetch left out; a failure leaves the key as it was, without data it adds."""
         kind = re.split(r"[/?]", self.wanted.query, maxsplit=1)[0]
-        if not session.permits(kind, search=not self.wanted.is_read):
+        reach = session.reach(kind, search=not self.wanted.is_read)
+        if reach is Reach.NOTHING:
+            self.unread = "scope"
             return
+        self.narrowed = reach is Reach.PART and not self.wanted.is_read
         limits = session.client.limits
+        pages = {session.url(self.wanted.query)}
         try:
             if self.next_link is None:
                 answer = await session.read(self.wanted.query)
                 if not self._answers(answer):
+                    self.unread = "answer"
                     return
                 self.take(answer)
-            for _ in range(limits.pages - 1):
-                if self.next_link is None or len(self.resources) >= limits.resources:
+            while self.next_link is not None:
+                if len(pages) >= limits.pages or len(self.resources) >= limits.resources:
+                    self.unread = "pages"
                     return
-                page = await session.follow(self.next_link)
+                page = await session.follow(self.next_link, pages)
                 if not self._answers(page):
+                    self.unread = "answer"
                     return
                 self.take(page)
-        except ServerError:
+        except ServerError as error:
             # What could not be read stays unread: the state says so, and the logic is told.
-            return
+            self.unread = error.cause
 
 
 def _without_false_id(resource: Resource) -> Resource:

@@ -35,6 +35,7 @@ class Metrics:
         self._refused = self._counter("refusals", "Requests refused, by the fault.", "fault")
         self._cards = self._counter("cards", "Cards returned, by recommendation.", "recommendation")
         self._unavailable = self._counter("unavailable_inputs", "Calls in which an input could not be had.", "input")
+        self._unread = self._counter("unread_inputs", "Inputs a FHIR server did not give, by the reason.", "reason")
         self._feedback = self._counter("feedback", "Answers to cards.", "outcome", "reason")
         self._seconds = Histogram(
             "ankle_cds_request_seconds",
@@ -63,6 +64,8 @@ class Metrics:
             self._cards.labels(recommendation).inc()
         for name in record.get("unavailable") or ():
             self._unavailable.labels(name).inc()
+        for reason in (record.get("unread") or {}).values():
+            self._unread.labels(reason).inc()
 
     def saw_feedback(self, outcome: str, reason: tuple[str, str] | None) -> None:
         """Count one answer to a card; a reason (system, code) that is none of ours is counted as another."""

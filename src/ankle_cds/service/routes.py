@@ -176,6 +176,7 @@ class _Call:
         client = self.service.client if caller.may_have_read(request.fhir_server) else None
         data = await prefetch.gather(request, self.package, client, drafts)
         record |= {"fetched": data.fetched or None, "unavailable": sorted(data.unavailable) or None}
+        record["unread"] = dict(data.unread) or None
         marks.append(time.perf_counter())
         if marks[-1] - marks[0] > settings.request_deadline:
             raise answers.ServiceError(ServiceFault.DEADLINE)
