@@ -51,6 +51,7 @@ _CODE = re.compile(
 )
 _UUID = re.compile(rb"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 _TIME = re.compile(rb"\d{4}-\d\d-\d\dT[0-9:.+Z-]+|\d{4}-\d\d-\d\d")
+_SIDE = re.compile(r"\((?:left|right|both)\)$")
 _MARKUP = re.compile(r"<[A-Za-z/!?]")
 _INDICATORS = frozenset({"info", "warning", "critical"})
 _PLAIN = b"Invalid HTTP request received."
@@ -68,7 +69,7 @@ class Judge:
     def __init__(self, keys: frozenset[str], *, clock_runs: bool = False) -> None:
         self._names = _FIELDS | keys
         self._clock_runs = clock_runs
-        self.examples: dict[str, bytes] = {}
+        self.examples: dict[str, tuple[Any, dict[Any, Any]]] = {}
         self.rows: Counter[str] = Counter()
         self.shown: Counter[str] = Counter()
         self.cards = 0
@@ -150,21 +151,25 @@ class Judge:
                     yield f"a planted word in a card at {where}: {found(text.encode())[:1]}"
 
     def _same(self, example: str, answer: Answer) -> Iterator[str]:
-        """Compare with the first answer to the same example."""
+        """Compare with earlier answers to the same example: a card may be silenced, but it never changes."""
         plain = _UUID.sub(b"uuid", answer.body)
         if self._clock_runs:
             plain = _TIME.sub(b"time", plain)
-        first = self.examples.setdefault(example, plain)
-        if first != plain and not _fewer(plain, first):
+        beside, cards = _apart(plain)
+        first, known = self.examples.setdefault(example, (beside, {}))
+        if first != beside or any(known.setdefault(name, card) != card for name, card in cards):
             yield "another answer than the first to the same request"
 
 
-def _fewer(answer: bytes, first: bytes) -> bool:
-    """Tell whether an answer is the first one without some of its cards: what was shown or answered is not repeated."""
-    now, then = json.loads(answer), json.loads(first)
-    if now.get("extension") != then.get("extension") or not {"cards"} <= now.keys() & then.keys():
-        return False
-    return all(card in then["cards"] for card in now["cards"])
+def _apart(answer: bytes) -> tuple[Any, list[tuple[Any, Any]]]:
+    """Give what an answer holds beside its cards, and its cards, each under its recommendation and its side."""
+    document = json.loads(answer)
+    cards = document.pop("cards", ())
+    return document, [((_topic(card), *_SIDE.findall(str(card.get("summary")))), card) for card in cards]
+
+
+def _topic(card: Any) -> str:
+    return str(card.get("source", {}).get("topic", {}).get("code"))
 
 
 def _headers(answer: Answer) -> Iterator[str]:
