@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
@@ -15,7 +15,7 @@ from ankle_cds import guidance, parameters
 from ankle_cds.cards import CardSettings
 from ankle_cds.client import FhirClient
 from ankle_cds.errors import RequestError, RequestFault, ServiceFault
-from ankle_cds.service import admission, answers, limits, log
+from ankle_cds.service import admission, answers, limits, log, traces
 from ankle_cds.service.extensions import Extensions
 from ankle_cds.service.metrics import Metrics
 from ankle_cds.service.pace import Pace
@@ -86,10 +86,14 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        async with remembering.running(clock) if remembering is not None else nullcontext():
+        async with AsyncExitStack() as open_now:
+            await open_now.enter_async_context(tracing.running())
+            open_now.push_async_callback(fhir.aclose)
+            if remembering is not None:
+                await open_now.enter_async_context(remembering.running(clock))
             yield
-        await fhir.aclose()
 
+    tracing = traces.of(settings)
     admitting = gate or admission.gate(settings, replay=replay)
     metrics = Metrics(packages)
     extensions = Extensions(packages, emitted=settings.emit_extensions)
@@ -105,6 +109,7 @@ def create_app(
         extensions,
         Pace(settings.feedback_per_minute),
         remembering,
+        tracing,
     )
     app = Starlette(
         routes=service.routes(),
@@ -117,7 +122,7 @@ def create_app(
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False
-    return Door(app, settings, metrics)
+    return Door(app, settings, metrics, tracing)
 
 
 def guidance_settings(packages: Mapping[str, Package], settings: Settings) -> guidance.Settings:
@@ -183,10 +188,11 @@ async def _broken(_request: Request, _error: Exception) -> Response:
 class Door:
     """Lets a request in if there is room, gives it an id, and sees that it is answered, signed, logged and counted."""
 
-    def __init__(self, app: ASGIApp, settings: Settings, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings, metrics: Metrics, tracing: traces.Traces) -> None:
         self.app = app
         self.settings = settings
         self.metrics = metrics
+        self.traces = tracing
         self.in_flight = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -200,16 +206,19 @@ class Door:
         answer = _Answer(self.settings, scope, receive, send)
         self.in_flight += 1
         self.metrics.in_flight.inc()
-        try:
-            app = self._refuse_early(scope) or self.app
-            await app(scope, answer.receive, answer.send)
-        except Exception as error:  # noqa: BLE001  # the last line: nothing a request does ends the process
-            log.write_failure(scope["request_id"], error)
-            if answer.status is None:
-                await answers.fault(ServiceFault.INTERNAL)(scope, answer.receive, answer.send)
-        finally:
-            self.in_flight -= 1
-            self.metrics.in_flight.dec()
+        with self.traces.request(scope) as noted:
+            try:
+                app = self._refuse_early(scope) or self.app
+                await app(scope, answer.receive, answer.send)
+            except Exception as error:  # noqa: BLE001  # the last line: nothing a request does ends the process
+                noted["error"] = type(error).__name__
+                log.write_failure(scope["request_id"], error)
+                if answer.status is None:
+                    await answers.fault(ServiceFault.INTERNAL)(scope, answer.receive, answer.send)
+            finally:
+                noted["status"] = answer.status
+                self.in_flight -= 1
+                self.metrics.in_flight.dec()
         seconds = time.perf_counter() - began
         self.metrics.saw_request(scope["record"], answer.status, seconds)
         log.write(
