@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 import uuid
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -215,6 +216,9 @@ class Door:
                 log.write_failure(scope["request_id"], error)
                 if answer.status is None:
                     await answers.fault(ServiceFault.INTERNAL)(scope, answer.receive, answer.send)
+            except asyncio.CancelledError:  # the service ends, and has waited for as long as it may
+                if answer.status is None:
+                    await answers.fault(ServiceFault.BUSY)(scope, answer.receive, answer.send)
             finally:
                 noted["status"] = answer.status
                 self.in_flight -= 1
@@ -229,6 +233,12 @@ class Door:
             ms=round(1000 * seconds, 3),
             **scope["record"],
         )
+
+    def saw_broken(self, request_id: str, fault: RequestFault) -> None:
+        """Log and count what was refused before it was a request."""
+        record = {"fault": fault.name}
+        self.metrics.saw_request(record, fault.value.status, 0.0)
+        log.write("request", request=request_id, status=fault.value.status, **record)
 
     def _refuse_early(self, scope: Scope) -> ASGIApp | None:
         if len(scope.get("raw_path") or b"") + len(scope["query_string"]) > limits.MAX_URI_BYTES:
@@ -260,8 +270,7 @@ class _Answer:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             headers = MutableHeaders(scope=message)
-            headers["X-Request-Id"] = self.scope["request_id"]
-            headers["X-Content-Type-Options"] = "nosniff"
+            answers.sign(headers, self.scope["request_id"])
             self._cross_origin(headers)
         elif self.status == _TOO_LARGE and self.body_left and not message.get("more_body", False):
             # The client may still be sending: it gets the whole answer first, then its bytes are read away.
@@ -275,7 +284,6 @@ class _Answer:
 
         https://cds-hooks.hl7.org/2.0/#cors
         """
-        headers["Vary"] = "Origin"
         origins = Headers(scope=self.scope).getlist("origin")
         if len(origins) == 1 and origins[0] in self.settings.cors_origins:
             headers["Access-Control-Allow-Origin"] = origins[0]
