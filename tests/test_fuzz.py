@@ -166,7 +166,7 @@ def test_a_planted_word_is_found_inside_base64(before: str) -> None:
 
 
 def test_a_log_of_ours_has_nothing_wrong() -> None:
-    log = b'{"event": "request", "ms": 1.5, "status": 400, "fault": "NOT_JSON"}\nInvalid HTTP request received.\n'
+    log = b'{"event": "request", "ms": 1.5, "status": 400, "fault": "NOT_JSON"}\n{"event": "not protected"}\n'
     read = judge.LogReader(log)
     assert read.wrong == {}
     assert read.faults == {"NOT_JSON": 1}

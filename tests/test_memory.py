@@ -8,6 +8,8 @@ import json
 import logging
 import sqlite3
 import stat
+import subprocess
+import sys
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -347,6 +349,11 @@ def production(folder: Path, words: str) -> settings.Settings:
         (f"secret: {SECRET}\nmemory: sqlite:///absent/m.sqlite3\n", "cannot be opened"),
         (f"secret: {SECRET}\nretention_days: 30\n", "SuppressDeclinedDays is longer than retention_days (30)"),
         (f"secret: {SECRET}\nretention_days: 181\n", "retention_days"),
+        ("memory: none\nparameters:\n  SuppressDeclinedDays: 30\n", "site.yaml:5"),
+        (
+            "memory: none\nparameters:\n  SuppressFallbackHours: 5\n",
+            "SuppressFallbackHours: with `memory: none` no card",
+        ),
     ],
 )
 def test_a_memory_that_would_not_be_safe_is_refused(
@@ -360,6 +367,27 @@ def test_a_memory_that_would_not_be_safe_is_refused(
     assert said in str(caught.value)
     for secret in ("hidden", SECRET, "short-secret", ": short"):
         assert secret not in str(caught.value)
+
+
+def test_a_silence_is_no_contradiction_where_a_memory_was_only_left_out(packages: Any) -> None:
+    """A site's configuration can be tried with `--dev`, which has none unless it is asked for."""
+    own = settings.load(environment={}, mode="development", parameters={"SuppressDeclinedDays": 30})
+    assert service.create_app(packages, own, lambda: STORIES[CARE].clock)
+
+
+def test_a_file_as_memory_loads_nothing_of_another_database(tmp_path: Path) -> None:
+    program = """
+import sys
+from datetime import timedelta
+from ankle_cds import memory
+engine = memory.connect(memory.read_url("sqlite:///memory.sqlite3"))
+memory.Store(engine, memory.Keys(bytes(32)), keep=timedelta(days=1))
+print([name for name in sys.modules if name.startswith(("sqlalchemy.dialects.postgresql", "psycopg"))])
+"""
+    done = subprocess.run(  # noqa: S603  # ours
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=tmp_path
+    )
+    assert done.stdout.strip() == "[]"
 
 
 def test_the_secret_comes_from_a_file_or_the_environment_and_is_never_told(tmp_path: Path) -> None:

@@ -191,7 +191,7 @@ def test_a_request_leaves_one_structured_line_with_timings_and_nobodys_data(capl
     assert line["plan"] == "Pathway|0.1.0"
     assert line["actions"] == ["Stub"]
     assert line["status"] == 200
-    assert set(line["parts"]) == {"parse", "gather", "evaluate"}
+    assert set(line["parts"]) == {"read", "parse", "gather", "evaluate", "encode"}
     assert "canary" not in caplog.text
 
 

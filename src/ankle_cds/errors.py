@@ -79,6 +79,7 @@ class RequestFault(Enum):
     ENCODING = Fault(415, "not-supported", "Compressed request bodies are not accepted.")
     NOT_ACCEPTABLE = Fault(406, "not-supported", "Only JSON can be produced.")
     SLOW_BODY = Fault(408, "timeout", "Request body not received in time.")
+    NOT_HTTP = Fault(400, "structure", "Request is not valid HTTP.")
     NOT_JSON = Fault(400, "structure", "Body is not valid JSON.")
     DUPLICATE_NAME = Fault(400, "structure", "Duplicate member name.")
     TOO_DEEP = Fault(400, "structure", "Body is nested too deeply.")

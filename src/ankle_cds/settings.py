@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
 
 from pydantic import AfterValidator, Field, PrivateAttr, SecretStr, ValidationError
 
-from ankle_cds.client import BaseUrl, Entry, FhirBase, Limits, Policy, parse_base
+from ankle_cds.client import BaseUrl, Entry, FhirBase, Limits, Policy, is_loopback, parse_base
 from ankle_cds.errors import ContentError
 from ankle_cds.fhir import Document, read_yaml
 from ankle_cds.trust import Auth, Client, refusals
@@ -48,11 +48,18 @@ def _long(secret: SecretStr) -> SecretStr:
     return secret
 
 
+def _whole(endpoint: str) -> str:
+    base = parse_base(endpoint)
+    if base is None or not base.path:
+        raise ValueError("the whole address, such as https://collector.example.org/v1/traces")
+    return endpoint
+
+
 class Settings(Entry):
     """Everything a site decides. Times are seconds, sizes bytes.
 
     `secret` is what keys are made from; it stands here, in the environment, or in `secret_file`. `memory` is where it
-    is remembered what was shown and answered: a URL, or `none`.
+    is remembered what was shown and answered: a URL, or `none`. `traces` is where traces are sent, None for nowhere.
 
     `mode` development permits http FHIR servers on this machine and, unless `auth` is set, calls without a token.
     `authenticated_by` says in words who authenticates callers in front of the service, where `auth` is not jwt.
@@ -69,6 +76,7 @@ class Settings(Entry):
     port: Annotated[int, Field(ge=0, le=65_535)] = 8080
     metrics_host: str = "127.0.0.1"
     metrics_port: Annotated[int | None, Field(ge=0, le=65_535)] = None
+    traces: Annotated[BaseUrl | None, AfterValidator(lambda given: given and _whole(given))] = None
     public_base_url: BaseUrl | None = None
     spec_version: Literal["2.0.1", "3.0.0"] = "2.0.1"
     fhir_servers: tuple[FhirBase, ...] = ()
@@ -175,7 +183,8 @@ class Settings(Entry):
     def refuse_open_production(self) -> None:
         """Raise ContentError where callers would be let in without the site having said so, or none could be.
 
-        Likewise where the keys of what is remembered would be known to anybody, or forgotten at the next start.
+        Likewise where the keys of what is remembered would be known to anybody, or forgotten at the next start, and
+        where traces would leave this machine over http.
         """
         found = refusals(
             self.effective_auth,
@@ -192,6 +201,10 @@ class Settings(Entry):
                 f"file with at least {_SECRET_CHARACTERS} characters nobody can guess; or `memory: none`."
             )
             refused.append(ContentError(text, where=self.where("secret")))
+        collector = parse_base(self.traces or "")
+        if collector is not None and collector.scheme == "http" and not (self.development or is_loopback(collector)):
+            text = "traces: over http anybody on the way can read them. Write https, or a collector on this machine."
+            refused.append(ContentError(text, where=self.where("traces")))
         if refused:
             raise _together(refused)
 

@@ -109,6 +109,7 @@ def _would_serve(packages: dict[str, Package], settings: Settings) -> Iterator[s
     yield f"memory: {'none' if memory is None else memory.partition(':')[0]}"
     metrics = f"{settings.metrics_host}:{settings.metrics_port}" if settings.metrics_port is not None else "none"
     yield f"metrics: {metrics}"
+    yield f"traces: {settings.traces or 'none'}"
     yield f"address: {settings.host}:{settings.port}, called as {settings.public_base_url or 'not said'}"
     yield "The configuration can be served; nothing was started."
 

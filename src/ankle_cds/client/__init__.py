@@ -1,6 +1,6 @@
 """FHIR REST and the rules about whom it may talk to; the only package that opens outgoing connections."""
 
-from ankle_cds.client.access import Base, Policy, Reach, parse_base
+from ankle_cds.client.access import Base, Policy, Reach, is_loopback, parse_base
 from ankle_cds.client.budget import Limits
 from ankle_cds.client.documents import Document, DocumentClient
 from ankle_cds.client.listed import BaseUrl, Entry, FhirBase, Place
@@ -24,6 +24,7 @@ __all__ = [
     "Reply",
     "Session",
     "get_json",
+    "is_loopback",
     "parse_base",
     "post_json",
 ]

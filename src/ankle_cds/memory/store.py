@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import timedelta
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, or_, select, text
-from sqlalchemy.dialects import postgresql, sqlite
 
 from ankle_cds.memory.rules import RULES, Said, Window, microseconds, rule_for_answer, rule_for_display, silences
 from ankle_cds.memory.schema import ANSWERS, CARDS, DISPLAYS, TOKENS, VERSION, migrate
@@ -216,11 +216,11 @@ class _Statements:
     """
 
     def __init__(self, dialect: str) -> None:
-        insert: Any = sqlite.insert if dialect == "sqlite" else postgresql.insert
-        written: Any = sqlite.dialect if dialect == "sqlite" else postgresql.dialect
+        spoken: Any = import_module(f"sqlalchemy.dialects.{dialect}")  # the other one is large and need not be loaded
+        insert = spoken.insert
 
         def write(statement: Any) -> TextClause:
-            return text(str(statement.compile(dialect=written(paramstyle="named"))))
+            return text(str(statement.compile(dialect=spoken.dialect(paramstyle="named"))))
 
         display = insert(DISPLAYS)
         changes = or_(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
@@ -16,10 +17,12 @@ from ankle_cds.prefetch.reading import KNOWN, SPECIFICATION, Reading, State, Wan
 
 if TYPE_CHECKING:
     from collections.abc import Container, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     from ankle_cds.artifacts import Package
     from ankle_cds.client import FhirClient, Session
     from ankle_cds.hooks import Request
+    from ankle_cds.prefetch.reading import Watch
 
 _TOKEN = re.compile(r"\{\{context\.([A-Za-z]+)\}\}")
 
@@ -98,13 +101,23 @@ def check_identity(request: Request, package: Package) -> None:
     _read_prefetch(request, package)
 
 
+def _unwatched(_key: str) -> AbstractContextManager[dict[str, str]]:
+    return nullcontext({})
+
+
 async def gather(
-    request: Request, package: Package, client: FhirClient | None, drafts: Drafts | None = None
+    request: Request,
+    package: Package,
+    client: FhirClient | None,
+    drafts: Drafts | None = None,
+    *,
+    watch: Watch = _unwatched,
 ) -> PatientData:
     """Collect what the hook needs from prefetch and, where the client may and there is time, from the FHIR server.
 
-    `drafts` are the draft orders of the request where they have been read already. Raises RequestError 422 as
-    `check_identity`. Never raises for missing data: `settle` does, once the logic has said whether it matters.
+    `drafts` are the draft orders of the request where they have been read already. `watch` surrounds each key that is
+    read from the server and is given its `state`, and `error` where the server did not do its part. Raises RequestError
+    422 as `check_identity`. Never raises for missing data: `settle` does, once the logic has said whether it matters.
     """
     _check_token(request)
     readings = _read_prefetch(request, package)
@@ -117,7 +130,7 @@ async def gather(
             each.unread = "access"
     else:
         fetched = tuple(each.wanted.key for each in asked)
-        outcomes = await asyncio.gather(*(each.fetch(session) for each in asked), return_exceptions=True)
+        outcomes = await asyncio.gather(*(each.fetch(session, watch) for each in asked), return_exceptions=True)
         for outcome in outcomes:
             if isinstance(outcome, BaseException):
                 raise outcome

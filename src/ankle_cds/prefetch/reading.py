@@ -12,8 +12,13 @@ from ankle_cds.errors import RequestError, RequestFault, ServerError
 from ankle_cds.fhir import Resource, is_resource, reference, split_reference
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
     from ankle_cds.client import Session
     from ankle_cds.hooks import Context
+
+    Watch = Callable[[str], AbstractContextManager[dict[str, str]]]
 
 SPECIFICATION = "https://cds-hooks.hl7.org/2.0/#prefetch-template"
 _FAILED = frozenset({"error", "fatal"})
@@ -197,7 +202,7 @@ class Reading:
             return False
         return reference(body) == self.wanted.query if self.wanted.is_read else body["resourceType"] == "Bundle"
 
-    async def fetch(self, session: Session) -> None:
+    async def fetch(self, session: Session, watch: Watch) -> None:
         """Read the key, or the pages prefetch left out; a failure leaves the key as it was, without data it adds."""
         kind = re.split(r"[/?]", self.wanted.query, maxsplit=1)[0]
         reach = session.reach(kind, search=not self.wanted.is_read)
@@ -205,27 +210,33 @@ class Reading:
             self.unread = "scope"
             return
         self.narrowed = reach is Reach.PART and not self.wanted.is_read
+        with watch(self.wanted.key) as seen:
+            try:
+                await self._read_pages(session)
+            except ServerError as error:
+                # What could not be read stays unread: the state says so, and the logic is told.
+                self.unread = error.cause
+                seen["error"] = type(error).__name__
+            seen["state"] = self.state().value
+
+    async def _read_pages(self, session: Session) -> None:
         limits = session.client.limits
         pages = {session.url(self.wanted.query)}
-        try:
-            if self.next_link is None:
-                answer = await session.read(self.wanted.query)
-                if not self._answers(answer):
-                    self.unread = "answer"
-                    return
-                self.take(answer)
-            while self.next_link is not None:
-                if len(pages) >= limits.pages or len(self.resources) >= limits.resources:
-                    self.unread = "pages"
-                    return
-                page = await session.follow(self.next_link, pages)
-                if not self._answers(page):
-                    self.unread = "answer"
-                    return
-                self.take(page)
-        except ServerError as error:
-            # What could not be read stays unread: the state says so, and the logic is told.
-            self.unread = error.cause
+        if self.next_link is None:
+            answer = await session.read(self.wanted.query)
+            if not self._answers(answer):
+                self.unread = "answer"
+                return
+            self.take(answer)
+        while self.next_link is not None:
+            if len(pages) >= limits.pages or len(self.resources) >= limits.resources:
+                self.unread = "pages"
+                return
+            page = await session.follow(self.next_link, pages)
+            if not self._answers(page):
+                self.unread = "answer"
+                return
+            self.take(page)
 
 
 def _without_false_id(resource: Resource) -> Resource:

@@ -16,6 +16,8 @@ from ankle_cds.fhir import write_json
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from starlette.datastructures import MutableHeaders
+
     from ankle_cds.errors import Fault
 
 NO_STORE = {"Cache-Control": "no-store"}
@@ -62,6 +64,13 @@ def information(text: str) -> Response:
     """Answer that something was taken in, as an OperationOutcome."""
     issue = {"severity": "information", "code": "informational", "details": {"text": text}}
     return document({"resourceType": "OperationOutcome", "issue": [issue]})
+
+
+def sign(headers: MutableHeaders, request_id: str) -> None:
+    """Add what the head of every answer has, whoever made it."""
+    headers["X-Request-Id"] = request_id
+    headers["X-Content-Type-Options"] = "nosniff"
+    headers["Vary"] = "Origin"
 
 
 def _issue(row: Fault, diagnostics: tuple[str, ...] = ()) -> dict[str, Any]:

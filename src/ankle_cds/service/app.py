@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 import uuid
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
@@ -15,7 +16,7 @@ from ankle_cds import guidance, parameters
 from ankle_cds.cards import CardSettings
 from ankle_cds.client import FhirClient
 from ankle_cds.errors import RequestError, RequestFault, ServiceFault
-from ankle_cds.service import admission, answers, limits, log
+from ankle_cds.service import admission, answers, limits, log, traces
 from ankle_cds.service.extensions import Extensions
 from ankle_cds.service.metrics import Metrics
 from ankle_cds.service.pace import Pace
@@ -86,10 +87,14 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        async with remembering.running(clock) if remembering is not None else nullcontext():
+        async with AsyncExitStack() as open_now:
+            await open_now.enter_async_context(tracing.running())
+            open_now.push_async_callback(fhir.aclose)
+            if remembering is not None:
+                await open_now.enter_async_context(remembering.running(clock))
             yield
-        await fhir.aclose()
 
+    tracing = traces.of(settings)
     admitting = gate or admission.gate(settings, replay=replay)
     metrics = Metrics(packages)
     extensions = Extensions(packages, emitted=settings.emit_extensions)
@@ -105,6 +110,7 @@ def create_app(
         extensions,
         Pace(settings.feedback_per_minute),
         remembering,
+        tracing,
     )
     app = Starlette(
         routes=service.routes(),
@@ -117,7 +123,7 @@ def create_app(
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False
-    return Door(app, settings, metrics)
+    return Door(app, settings, metrics, tracing)
 
 
 def guidance_settings(packages: Mapping[str, Package], settings: Settings) -> guidance.Settings:
@@ -183,10 +189,11 @@ async def _broken(_request: Request, _error: Exception) -> Response:
 class Door:
     """Lets a request in if there is room, gives it an id, and sees that it is answered, signed, logged and counted."""
 
-    def __init__(self, app: ASGIApp, settings: Settings, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings, metrics: Metrics, tracing: traces.Traces) -> None:
         self.app = app
         self.settings = settings
         self.metrics = metrics
+        self.traces = tracing
         self.in_flight = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -200,16 +207,22 @@ class Door:
         answer = _Answer(self.settings, scope, receive, send)
         self.in_flight += 1
         self.metrics.in_flight.inc()
-        try:
-            app = self._refuse_early(scope) or self.app
-            await app(scope, answer.receive, answer.send)
-        except Exception as error:  # noqa: BLE001  # the last line: nothing a request does ends the process
-            log.write_failure(scope["request_id"], error)
-            if answer.status is None:
-                await answers.fault(ServiceFault.INTERNAL)(scope, answer.receive, answer.send)
-        finally:
-            self.in_flight -= 1
-            self.metrics.in_flight.dec()
+        with self.traces.request(scope) as noted:
+            try:
+                app = self._refuse_early(scope) or self.app
+                await app(scope, answer.receive, answer.send)
+            except Exception as error:  # noqa: BLE001  # the last line: nothing a request does ends the process
+                noted["error"] = type(error).__name__
+                log.write_failure(scope["request_id"], error)
+                if answer.status is None:
+                    await answers.fault(ServiceFault.INTERNAL)(scope, answer.receive, answer.send)
+            except asyncio.CancelledError:  # the service ends, and has waited for as long as it may
+                if answer.status is None:
+                    await answers.fault(ServiceFault.BUSY)(scope, answer.receive, answer.send)
+            finally:
+                noted["status"] = answer.status
+                self.in_flight -= 1
+                self.metrics.in_flight.dec()
         seconds = time.perf_counter() - began
         self.metrics.saw_request(scope["record"], answer.status, seconds)
         log.write(
@@ -220,6 +233,12 @@ class Door:
             ms=round(1000 * seconds, 3),
             **scope["record"],
         )
+
+    def saw_broken(self, request_id: str, fault: RequestFault) -> None:
+        """Log and count what was refused before it was a request."""
+        record = {"fault": fault.name}
+        self.metrics.saw_request(record, fault.value.status, 0.0)
+        log.write("request", request=request_id, status=fault.value.status, **record)
 
     def _refuse_early(self, scope: Scope) -> ASGIApp | None:
         if len(scope.get("raw_path") or b"") + len(scope["query_string"]) > limits.MAX_URI_BYTES:
@@ -251,8 +270,7 @@ class _Answer:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             headers = MutableHeaders(scope=message)
-            headers["X-Request-Id"] = self.scope["request_id"]
-            headers["X-Content-Type-Options"] = "nosniff"
+            answers.sign(headers, self.scope["request_id"])
             self._cross_origin(headers)
         elif self.status == _TOO_LARGE and self.body_left and not message.get("more_body", False):
             # The client may still be sending: it gets the whole answer first, then its bytes are read away.
@@ -266,7 +284,6 @@ class _Answer:
 
         https://cds-hooks.hl7.org/2.0/#cors
         """
-        headers["Vary"] = "Origin"
         origins = Headers(scope=self.scope).getlist("origin")
         if len(origins) == 1 and origins[0] in self.settings.cors_origins:
             headers["Access-Control-Allow-Origin"] = origins[0]

@@ -29,7 +29,12 @@ if TYPE_CHECKING:
 _REFERENCE = "#/components/schemas/"
 _ANSWERS = Path(__file__).with_name("answers.schema.yaml")
 _SPECIFICATION = "https://cds-hooks.hl7.org/2.0/"
-_ALWAYS: set[Any] = {RequestFault.URI_TOO_LONG, RequestFault.HEADERS_TOO_LARGE, *ServiceFault}
+_ALWAYS: set[Any] = {
+    RequestFault.NOT_HTTP,
+    RequestFault.URI_TOO_LONG,
+    RequestFault.HEADERS_TOO_LARGE,
+    *ServiceFault,
+}
 _ELSEWHERE = {RequestFault.UNAUTHORIZED, RequestFault.NOT_FOUND, RequestFault.METHOD}
 PUBLISHED = {"request": "HookRequest", "response": "Cards", "feedback": "Feedback", "discovery": "Services"}
 """The JSON Schemas that are published by themselves, as /schemas/NAME.json, and the component each is."""

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _PURGE_SECONDS = 3_600
 # A reason of another list: whatever was sent for it is not kept, since it could be anything.
 _OTHER = ("", "other")
+_SILENCES = {"SuppressDeclinedDays": "days", "SuppressNeedMoreInfoDays": "days", "SuppressFallbackHours": "hours"}
 
 
 class Remembering:
@@ -55,9 +56,11 @@ class Remembering:
     def of(cls, packages: Mapping[str, Package], settings: Settings) -> Self | None:
         """Make the memory the settings ask for, None where they ask for none.
 
-        Raises ContentError where its address or its secret cannot be used, or it would forget before it may.
+        Raises ContentError where its address or its secret cannot be used, or it would forget before it may; and where
+        the site asks for silence but wrote that nothing is remembered.
         """
         if settings.effective_memory is None:
+            _refuse_silence(settings)
             return None
         from ankle_cds import memory  # noqa: PLC0415  # a service without a memory loads no database
 
@@ -170,6 +173,19 @@ class Remembering:
         )
 
 
+def _refuse_silence(settings: Settings) -> None:
+    """Raise ContentError where a length of silence is set beside `memory: none`: no card would ever be silent.
+
+    A memory that is only left out, as in development, is no decision against it.
+    """
+    asked = [name for name in _SILENCES if name in settings.parameters]
+    if asked and settings.memory == "none":
+        raise ContentError(
+            f"{', '.join(asked)}: with `memory: none` no card is ever silenced. Remove it, or choose a memory.",
+            where=settings.line(asked[0]),
+        )
+
+
 def durations(packages: Mapping[str, Package], settings: Settings) -> Durations:
     """Give how long each kind of silence lasts, as content and site say; a package that names none has none.
 
@@ -179,11 +195,7 @@ def durations(packages: Mapping[str, Package], settings: Settings) -> Durations:
 
     given = parameters.decided(packages.values(), settings)
     values = {one.name: given.get(one.name, one.default) for package in packages.values() for one in package.parameters}
-    lengths = {
-        "SuppressDeclinedDays": timedelta(days=values.get("SuppressDeclinedDays") or 0),
-        "SuppressNeedMoreInfoDays": timedelta(days=values.get("SuppressNeedMoreInfoDays") or 0),
-        "SuppressFallbackHours": timedelta(hours=values.get("SuppressFallbackHours") or 0),
-    }
+    lengths = {name: timedelta(**{unit: values.get(name) or 0}) for name, unit in _SILENCES.items()}
     for name, length in lengths.items():
         if length > timedelta(days=settings.retention_days):
             raise ContentError(

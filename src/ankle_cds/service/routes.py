@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
-from itertools import pairwise
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -19,9 +19,10 @@ from ankle_cds.service import answers, capabilities, description, log
 from ankle_cds.service.admission import admit
 from ankle_cds.service.feedback import read_feedback
 from ankle_cds.service.limits import check_accept, check_head, read_body
+from ankle_cds.service.traces import Traces
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
 
     from starlette.requests import Request
@@ -64,6 +65,7 @@ class Service:
     extensions: Extensions
     pace: Pace
     remembering: Remembering | None = None
+    traces: Traces = field(default_factory=Traces)
 
     def routes(self) -> list[Route]:
         """Give one route per address, and none for a service id that discovery does not list."""
@@ -156,16 +158,17 @@ class _Call:
         settings = self.service.settings
         caller = await admit(self.service.gate, http, self.path)
         check_head(http.headers, settings.max_body)
-        body = await read_body(http, settings.max_body, settings.body_timeout)
-        marks = [time.perf_counter()]
-        document = read_json(body, max_depth=settings.max_json_depth)
-        request = hooks.read_request(
-            document, offered_hooks(self.package), plain_http=settings.development, issuer=caller.issuer
-        )
         record: dict[str, Any] = http.scope["record"]
+        with self._part("read", record):
+            body = await read_body(http, settings.max_body, settings.body_timeout)
+        began = time.perf_counter()
+        with self._part("parse", record):
+            document = read_json(body, max_depth=settings.max_json_depth)
+            request = hooks.read_request(
+                document, offered_hooks(self.package), plain_http=settings.development, issuer=caller.issuer
+            )
         record |= {"hookInstance": request.hook_instance, "hook": request.hook, "tolerated": request.tolerated or None}
         record["plan"] = f"{self.package.get(self.package.pathway)['id']}|{self.package.version}"
-        marks.append(time.perf_counter())
         now = self.service.clock()
         drafts = prefetch.read_drafts(request)
         if drafts is not None:
@@ -174,26 +177,24 @@ class _Call:
             prefetch.check_identity(request, self.package)
             return answers.document({"cards": []})
         client = self.service.client if caller.may_have_read(request.fhir_server) else None
-        data = await prefetch.gather(request, self.package, client, drafts)
+        with self._part("gather", record):
+            data = await prefetch.gather(request, self.package, client, drafts, watch=self.service.traces.reading)
         record |= {"fetched": data.fetched or None, "unavailable": sorted(data.unavailable) or None}
         record["unread"] = dict(data.unread) or None
-        marks.append(time.perf_counter())
-        if marks[-1] - marks[0] > settings.request_deadline:
+        if time.perf_counter() - began > settings.request_deadline:
             raise answers.ServiceError(ServiceFault.DEADLINE)
-        given, data = self._evaluate(request, data, now, record)
-        marks.append(time.perf_counter())
+        with self._part("evaluate", record):
+            given, data = self._evaluate(request, data, now, record)
         cards = given.cards
         if self.service.remembering is not None:
             told = self.service.remembering
-            cards = await told.shown(self.package, request, given.made, caller=caller, now=now, record=record)
-            marks.append(time.perf_counter())
+            with self._part("memory", record):
+                cards = await told.shown(self.package, request, given.made, caller=caller, now=now, record=record)
         record["actions"] = [card["source"]["topic"]["code"] for card in cards]
         record["cards"] = [card["uuid"] for card in cards if "uuid" in card] or None
-        names = ("parse", "gather", "evaluate", "memory")
-        spans = [round(1000 * (after - before), 3) for before, after in pairwise(marks)]
-        record["parts"] = dict(zip(names[: len(spans)], spans, strict=True))
-        extension = self.service.extensions.of_answer(caller, data)
-        return answers.document({"cards": understood_by(caller.supports, cards), **extension})
+        with self._part("encode", record):
+            extension = self.service.extensions.of_answer(caller, data)
+            return answers.document({"cards": understood_by(caller.supports, cards), **extension})
 
     async def feedback(self, http: Request) -> Response:
         """Take in feedback, all of it or none; each entry gives one log line, without any free text.
@@ -207,15 +208,27 @@ class _Call:
         caller = await admit(self.service.gate, http, f"{self.path}/feedback", self.path)
         self.service.pace.check(caller.issuer)
         check_head(http.headers, settings.max_feedback_body)
-        body = await read_body(http, settings.max_feedback_body, settings.body_timeout)
-        entries = read_feedback(read_json(body, max_depth=settings.max_json_depth))
+        record: dict[str, Any] = http.scope["record"]
+        with self._part("read", record):
+            body = await read_body(http, settings.max_feedback_body, settings.body_timeout)
+        with self._part("parse", record):
+            entries = read_feedback(read_json(body, max_depth=settings.max_json_depth))
         self.service.pace.spend(caller.issuer, len(entries))
         if self.service.remembering is not None:
-            await self.service.remembering.answered(entries, caller, self.service.clock(), http.scope["record"])
+            with self._part("memory", record):
+                await self.service.remembering.answered(entries, caller, self.service.clock(), record)
         for entry in entries:
             log.write("feedback", request=http.scope["request_id"], card=entry.card, outcome=entry.outcome)
             self.service.metrics.saw_feedback(entry.outcome, entry.reason)
         return answers.information("Feedback recorded.")
+
+    @contextmanager
+    def _part(self, name: str, record: dict[str, Any]) -> Iterator[None]:
+        """Measure one part of a call for its line in the log, in milliseconds, and for traces."""
+        began = time.perf_counter()
+        with self.service.traces.part(name):
+            yield
+        record.setdefault("parts", {})[name] = round(1000 * (time.perf_counter() - began), 3)
 
     def _evaluate(
         self, request: hooks.Request, data: prefetch.PatientData, now: datetime, record: dict[str, Any]

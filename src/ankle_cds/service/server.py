@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import gc
-import logging
 import socket
+import sys
 import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -13,6 +13,7 @@ import uvicorn
 
 from ankle_cds.errors import AnkleCdsError
 from ankle_cds.service import log
+from ankle_cds.service.protocol import Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,7 +77,7 @@ def background(app: ASGIApp, settings: Settings) -> Iterator[str]:
 
 
 def warn(settings: Settings) -> None:
-    """Say loudly what is not protected."""
+    """Say what is not protected: loudly to who sits in front of it, else as a line of the log."""
     if settings.effective_auth == "jwt":
         text = TEST_WARNING if settings.development else ""
     elif settings.development:
@@ -85,8 +86,11 @@ def warn(settings: Settings) -> None:
         text = OPEN_WARNING % (settings.effective_auth, settings.authenticated_by)
     if not text:
         return
-    rule = "!" * 78
-    log.LOGGER.log(logging.WARNING, "%s\n!! %s\n%s", rule, text, rule)
+    if sys.stderr.isatty():
+        rule = "!" * 78
+        sys.stderr.write(f"{rule}\n!! {text}\n{rule}\n")
+    else:
+        log.write_warning("not protected", message=text)
 
 
 def freeze() -> None:
@@ -111,7 +115,8 @@ def _listen(host: str, port: int) -> socket.socket:
 def _config(app: ASGIApp, settings: Settings) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        log_config=None,
+        http=Protocol,
+        log_config=None,  # `log` writes what there is to say
         access_log=False,  # our own line says more, and nothing about the caller's address
         server_header=False,
         proxy_headers=False,  # addresses are never built from what a request claims

@@ -1,0 +1,228 @@
+"""Where HTTP itself is broken the answer is one like all others; and what the process says is JSON, line by line."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import pty
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import httpx
+import pytest
+
+from ankle_cds.service import background
+from ankle_cds.service.log import to_standard_error
+from stub_service import PATH, development, hook_request, served, stub_app
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+CHUNKED = f"POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+HEALTH = "GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
+NOT_HTTP = (400, "structure", "Request is not valid HTTP.")
+
+
+def exchange(url: str, *texts: str) -> list[tuple[int, dict[str, str], Any]]:
+    """Send each text as it is, and give every answer (status, headers, document) until the server closes."""
+    host, port = url.removeprefix("http://").split(":")
+    received = b""
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        for text in texts:
+            connection.sendall(text.encode("latin-1"))
+            time.sleep(0.1)
+        while chunk := connection.recv(65_536):
+            received += chunk
+    found = []
+    while received:
+        head, _, received = received.partition(b"\r\n\r\n")
+        status, *lines = head.decode().split("\r\n")
+        headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
+        length = int(headers["content-length"])
+        found.append((int(status.split()[1]), headers, json.loads(received[:length])))
+        received = received[length:]
+    return found
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    with served() as url:
+        yield url
+
+
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [
+        (("canary\r\n\r\n",), NOT_HTTP),
+        (("GET /canary HTTP/9.9\r\n\r\n",), NOT_HTTP),
+        (("GET /cds-services HTTP/1.1\r\ncanary header\r\n\r\n",), NOT_HTTP),
+        (("CANARY /cds-services HTTP/1.1\r\n\r\n",), NOT_HTTP),
+        (("CONNECT canary:1 HTTP/1.1\r\nHost: x\r\n\r\n",), NOT_HTTP),
+        (("GET /\xe9canary HTTP/1.1\r\nHost: x\r\n\r\n",), NOT_HTTP),
+        (("\x00" * 100,), NOT_HTTP),
+        ((CHUNKED, "canary\r\n"), NOT_HTTP),
+        (("GET /cds-services HTTP/1.1\r\nX-Canary: " + "x" * 60_000,), (431, "too-long", "Request header too large.")),
+        (
+            ("GET /cds-services HTTP/1.1\r\n" + "".join(f"X-Canary-{n}: x\r\n" for n in range(5_000)),),
+            (431, "too-long", "Request header too large."),
+        ),
+        (("GET /canary" + "x" * 60_000,), (414, "too-long", "Request header too large.")),
+    ],
+)
+def test_broken_http_is_refused_as_everything_is(url: str, texts: tuple[str, ...], expected: Any) -> None:
+    """B-47, and cds-hooks.md 3: JSON, the headers every answer has, and nothing of what was sent."""
+    ((status, headers, body),) = exchange(url, *texts)
+    (issue,) = body["issue"]
+    assert (status, issue["code"], issue["details"]["text"]) == expected
+    assert body["resourceType"] == "OperationOutcome"
+    assert headers["content-type"] == "application/json"
+    assert headers["cache-control"] == "no-store"
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["connection"] == "close"
+    assert UUID(headers["x-request-id"])
+    assert "server" not in headers
+    assert "canary" not in json.dumps([headers, body]).lower()
+
+
+def test_what_is_broken_later_does_not_take_the_answer_before_it(url: str) -> None:
+    ((status, _, body),) = exchange(url, HEALTH + "canary\r\n\r\n")
+    assert (status, body["status"]) == (200, "ok")
+
+
+def test_a_connection_is_kept_however_many_heads_it_carries(url: str) -> None:
+    """Each head is measured by itself."""
+    one = HEALTH.replace("\r\n\r\n", f"\r\nX-Long: {'x' * 9_000}\r\n\r\n")
+    last = HEALTH.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n")
+    assert [status for status, _, _ in exchange(url, *([one] * 8), last)] == [200] * 9
+
+
+def test_a_body_above_the_limit_of_a_head_is_no_head(url: str) -> None:
+    document = hook_request(extension="x" * 500_000)
+    assert httpx.post(f"{url}{PATH}", json=document, trust_env=False).status_code == 200
+
+
+def test_broken_http_is_counted_and_logged_under_the_id_that_was_given(caplog: pytest.LogCaptureFixture) -> None:
+    settings = development()
+    app = stub_app(settings)
+    with caplog.at_level(logging.INFO, "ankle_cds.service"), background(app, settings) as url:
+        ((_, headers, _),) = exchange(url, "canary\r\n\r\n")
+    (line,) = [json.loads(each.message) for each in caplog.records if each.name == "ankle_cds.service"]
+    assert line == {"event": "request", "request": headers["x-request-id"], "status": 400, "fault": "NOT_HTTP"}
+    assert 'ankle_cds_refusals_total{fault="NOT_HTTP"} 1.0' in app.metrics.text()
+
+
+def test_who_is_still_sending_when_the_service_ends_is_told_to_come_back() -> None:
+    """Found by trying: the cancelled call was answered by a text of the HTTP server's."""
+    settings = development(request_deadline=1, body_timeout=60)
+    head = f"POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n"
+    with background(stub_app(settings), settings) as url:
+        host, port = url.removeprefix("http://").split(":")
+        connection = socket.create_connection((host, int(port)), timeout=10)
+        connection.sendall(head.encode())
+        time.sleep(0.2)
+    with connection:
+        answer = connection.recv(65_536)
+    assert answer.startswith(b"HTTP/1.1 503 ")
+    assert b"retry-after: 1\r\n" in answer
+    assert json.loads(answer.partition(b"\r\n\r\n")[2])["issue"][0]["code"] == "throttled"
+
+
+# The log of the process
+
+COMMAND = [sys.executable, "-m", "ankle_cds.cli", "serve", "--dev", "--port", "0"]
+
+
+@contextmanager
+def serving(folder: Path, errors: Any) -> Iterator[subprocess.Popen[bytes]]:
+    environment = {**os.environ, "PYTHONPATH": ":".join(sys.path), "ANKLE_CDS_REQUEST_DEADLINE": "1"}
+    with subprocess.Popen(COMMAND, stderr=errors, env=environment, cwd=folder) as process:  # noqa: S603  # ours
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def port_of(read: Any) -> int:
+    """Wait for the line that names the port; `read` gives what was written so far."""
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        for line in read().splitlines():
+            if '"listening"' in line:
+                return int(json.loads(line)["port"])
+        time.sleep(0.05)
+    raise AssertionError(read())
+
+
+def test_every_line_from_start_to_end_is_json(tmp_path: Path) -> None:
+    """Also of a broken request, of an upgrade, and of a call that is cancelled because the service ends."""
+    file = tmp_path / "log"
+    with file.open("wb") as errors, serving(tmp_path, errors) as process:
+        url = f"http://127.0.0.1:{port_of(file.read_text)}"
+        assert httpx.get(f"{url}/health/ready", trust_env=False).status_code == 200
+        exchange(url, "canary\r\n\r\n")
+        exchange(url, HEALTH.replace("\r\n\r\n", "\r\nConnection: Upgrade, close\r\nUpgrade: canary\r\n\r\n"))
+        with socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2]))) as late:
+            late.sendall(f"{CHUNKED}5\r\ncan".encode())
+            time.sleep(0.3)
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(20) == -signal.SIGTERM
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    events = [line["event"] for line in lines]
+    assert events[:2] == ["not protected", "listening"]
+    assert [line["status"] for line in lines if line["event"] == "request"] == [200, 400, 200, 503]
+    (others,) = (line for line in lines if line["event"] == "log")
+    assert (others["logger"], others["level"]) == ("uvicorn.error", "error")
+    assert "canary" not in file.read_text()
+
+
+def test_who_sits_in_front_of_it_is_warned_loudly(tmp_path: Path) -> None:
+    ours, theirs = pty.openpty()
+    with serving(tmp_path, theirs):
+        os.close(theirs)
+        said = b""
+        while b"listening" not in said:
+            said += os.read(ours, 1_024)
+    os.close(ours)
+    assert said.startswith(b"!!!!!!!!")
+    assert b"!! DEVELOPMENT MODE: calls are not authenticated" in said
+
+
+def test_of_an_error_of_others_only_the_class_and_the_lines_are_told() -> None:
+    program = """
+import logging
+from ankle_cds.service.log import to_standard_error
+to_standard_error()
+to_standard_error()
+try:
+    raise ValueError("canary-error")
+except ValueError:
+    logging.getLogger("asyncio").exception("Task exception was never retrieved\\nfuture: canary-future")
+logging.getLogger("httpx").info("GET https://ehr.example/Patient/canary")
+import warnings
+warnings.warn("spoken")
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)  # noqa: S603
+    first, second = [json.loads(line) for line in done.stderr.splitlines()]
+    assert first == {
+        "event": "log",
+        "level": "error",
+        "logger": "asyncio",
+        "message": "Task exception was never retrieved",
+        "error": "ValueError",
+        "trace": ["<string>:7 <module>"],
+    }
+    assert second["logger"] == "py.warnings"
+
+
+def test_a_process_that_has_a_log_of_its_own_keeps_it() -> None:
+    before = list(logging.getLogger().handlers)
+    to_standard_error()
+    assert logging.getLogger().handlers == before
