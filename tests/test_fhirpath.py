@@ -1,22 +1,26 @@
-"""The part of FHIRPath that constraints are written in: what it answers, and that it refuses the rest."""
+"""FHIRPath as constraints and forms use it: it answers as the specification says, and refuses what it does not know."""
 
 from __future__ import annotations
 
 import json
+from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from ankle_cds.fhir import read_json
 from ankle_cds.fhir.definitions import r4
-from ankle_cds.validate.fhirpath import (
+from ankle_cds.fhirpath import (
     Context,
+    Given,
+    Node,
     UndecidedError,
     UnsupportedExpressionError,
     compile_expression,
+    root,
     truth,
 )
-from ankle_cds.validate.nodes import root
 
 OBSERVATION = {
     "resourceType": "Observation",
@@ -36,10 +40,25 @@ OBSERVATION = {
 }
 
 
+DATES = {
+    "day": Node("2026-05-14", "date"),
+    "leap": Node("2024-02-29", "date"),
+    "month": Node("2024-02", "date"),
+    "moment": Node("2026-05-14T16:30:00.000Z", "instant"),
+    "clock": Node("10:00:00", "time"),
+    "broken": Node("14.5.2026", "date"),
+}
+GIVEN = Given(frozenset({"resource", "rootResource", "context", *DATES}))
+
+
+def context(node: Node) -> Context:
+    return Context({name: [DATES.get(name, node)] for name in GIVEN.variables})
+
+
 def ask(expression: str, resource: Any = OBSERVATION) -> Any:
     """The values of the answer, evaluated on a whole resource."""
     node = root(read_json(json.dumps(resource).encode()))
-    return [item.value for item in compile_expression(expression)(Context(node, node, node), [node])]
+    return [item.value for item in compile_expression(expression, GIVEN)(context(node), [node])]
 
 
 @pytest.mark.parametrize(
@@ -104,6 +123,227 @@ def test_it_answers_as_the_specification_says(expression: str, answer: Any) -> N
         assert ask(expression) == answer
 
 
+E = UndecidedError
+
+
+@pytest.mark.parametrize(
+    ("function", "empty", "one", "several"),
+    [
+        # http://hl7.org/fhirpath/N1/#existence
+        ("empty()", [True], [False], [False]),
+        ("exists()", [False], [True], [True]),
+        ("exists($this = 'b')", [False], [False], [True]),
+        ("all($this = 'a')", [True], [True], [False]),
+        ("count()", [0], [1], [3]),
+        ("distinct()", [], ["a"], ["a", "b"]),
+        ("isDistinct()", [True], [True], [False]),
+        ("select($this = 'a').allTrue()", [True], [True], [False]),
+        ("select($this = 'a').anyTrue()", [False], [True], [True]),
+        ("select($this = 'a').allFalse()", [True], [False], [False]),
+        ("select($this = 'a').anyFalse()", [False], [False], [True]),
+        # http://hl7.org/fhirpath/N1/#filtering-and-projection
+        ("where($this = 'a')", [], ["a"], ["a", "a"]),
+        ("where({})", [], [], []),
+        ("select($this & '!')", [], ["a!"], ["a!", "b!", "a!"]),
+        ("select({})", [], [], []),
+        ("repeat(iif($this = 'a', 'b' | 'a', {}))", [], ["b", "a"], ["b", "a"]),
+        # http://hl7.org/fhirpath/N1/#subsetting
+        ("single()", [], ["a"], E),
+        ("first()", [], ["a"], ["a"]),
+        ("last()", [], ["a"], ["a"]),
+        ("tail()", [], [], ["b", "a"]),
+        ("skip(1)", [], [], ["b", "a"]),
+        ("skip(0)", [], ["a"], ["a", "b", "a"]),
+        ("skip(9)", [], [], []),
+        ("skip({})", E, E, E),
+        ("take(2)", [], ["a"], ["a", "b"]),
+        ("take(0)", [], [], []),
+        ("intersect('a' | 'c')", [], ["a"], ["a"]),
+        # http://hl7.org/fhirpath/N1/#combining
+        ("select($this | 'c')", [], ["a", "c"], ["a", "c", "b", "c", "a", "c"]),
+        # http://hl7.org/fhirpath/N1/#conversion
+        ("iif($this.exists(), 'x')", [], ["x"], ["x"]),
+        ("iif($this.empty(), 'x', 'y')", ["x"], ["y"], ["y"]),
+        ("iif({}, 'x', 'y')", ["y"], ["y"], ["y"]),
+        ("toString()", [], ["a"], E),
+        # http://hl7.org/fhirpath/N1/#string-manipulation
+        ("contains('a')", [], [True], E),
+        ("contains('')", [], [True], E),
+        ("contains({})", [], [], E),
+        ("startsWith('b')", [], [False], E),
+        ("startsWith('')", [], [True], E),
+        ("endsWith('a')", [], [True], E),
+        ("endsWith({})", [], [], E),
+        ("length()", [], [1], E),
+        ("substring(0)", [], ["a"], E),
+        ("substring(1)", [], [], E),
+        ("substring({})", [], [], E),
+        ("substring(0, 0)", [], [""], E),
+        # http://hl7.org/fhirpath/N1/#boolean-logic: one item that is no Boolean counts as true
+        ("not()", [], [False], E),
+        # http://hl7.org/fhirpath/N1/#types: a text of ours has no type of FHIR
+        ("is(Quantity)", [], [False], E),
+        ("ofType(Quantity)", [], [], []),
+        # https://hl7.org/fhir/R4/fhirpath.html#functions
+        ("hasValue()", [False], [True], [False]),
+        # http://hl7.org/fhirpath/N1/#tree-navigation and #utility-functions
+        ("children()", [], [], []),
+        ("descendants()", [], [], []),
+        ("trace('x')", [], ["a"], ["a", "b", "a"]),
+    ],
+)
+def test_a_function_of_none_one_and_several_items(function: str, empty: Any, one: Any, several: Any) -> None:
+    resource = {**OBSERVATION, "component": [{"code": {"text": text}} for text in ("a", "b", "a")]}
+    for source, wanted in (("({})", empty), ("('a')", one), ("component.code.text", several)):
+        if wanted is E:
+            with pytest.raises(UndecidedError):
+                ask(f"{source}.{function}", resource)
+        else:
+            assert ask(f"{source}.{function}", resource) == wanted, source
+
+
+@pytest.mark.parametrize(
+    ("expression", "answer"),
+    [
+        # http://hl7.org/fhirpath/N1/#equality: of one type, in order, each with its elements
+        ("'a' = 1", [False]),
+        ("1 = 1.0", [True]),
+        ("{} = {}", []),
+        ("'a' != {}", []),
+        ("component.code.coding = code.coding.where(code = 'b')", [True]),
+        ("code.coding = code.coding.tail()", [False]),
+        ("('a' | 'b') = ('b' | 'a')", [False]),
+        ("issued = '2026-05-14T09:30:00-07:00'", [False]),
+        # http://hl7.org/fhirpath/N1/#datetime-equality: precision, offset, fractions of a second
+        ("effective.start = effective.end", []),
+        ("issued = %moment", [True]),
+        ("issued != %moment", [False]),
+        ("issued = %day", []),
+        ("effective.start = %day", [False]),
+        # http://hl7.org/fhirpath/N1/#comparison
+        ("'abc' < 'abd'", [True]),
+        ("2 > 1.5", [True]),
+        ("1 <= {}", []),
+        ("'a' < 1", E),
+        ("true < false", E),
+        ("%day > effective.start", [True]),
+        ("%day <= %day", [True]),
+        ("%day < issued", []),
+        ("effective.end < effective.start", []),
+        ("%month <= %leap", []),
+        ("%month < effective.start", [True]),
+        ("%clock < %clock", [False]),
+        ("%clock < %day", E),
+        ("%broken < %day", E),
+        ("%broken = %day", []),
+        ("%broken = %broken", [True]),
+        # http://hl7.org/fhirpath/N1/#quantity and https://hl7.org/fhir/R4/fhirpath.html#quantity
+        ("value = 11 'mm'", [True]),
+        ("value > 10 'mm'", [True]),
+        ("value < 1 's'", []),
+        ("value = 1 's'", []),
+        ("value.toString()", ["1.1 'cm'"]),
+        ("value < 3", E),
+        # http://hl7.org/fhirpath/N1/#math and #datetime-arithmetic
+        ("1 + 1", [2]),
+        ("1 - 1.5", [Decimal("-0.5")]),
+        ("'a' + 'b'", ["ab"]),
+        ("'a' + {}", []),
+        ("'a' & {}", ["a"]),
+        ("{} & {}", [""]),
+        ("1 & 'a'", E),
+        ("'a' - 'a'", E),
+        ("%leap - 1 year", ["2023-02-28"]),
+        ("%leap + 1 month", ["2024-03-29"]),
+        ("%leap + 1 week", ["2024-03-07"]),
+        ("%leap - 1 day", ["2024-02-28"]),
+        ("%leap - {}", []),
+        ("%leap + 1 hour", E),
+        ("%leap + 1 's'", E),
+        ("%month + 40 days", ["2024-03"]),
+        ("%leap - 3000 years", []),
+        # http://hl7.org/fhirpath/N1/#types
+        ("value as Quantity = value", [True]),
+        ("value as Period", []),
+        ("effective is Period and effective.ofType(dateTime).empty()", [True]),
+        ("code.coding.as(Coding).count()", [2]),
+        ("code.coding is Coding", E),
+        # http://hl7.org/fhirpath/N1/#collections-2
+        ("{} in ('a' | 'b')", []),
+        ("'a' in {}", [False]),
+        ("('a' | 'b') in ('a' | 'b')", E),
+        # of texts: a length, a cut in the middle, and one that ends before the text does
+        ("'abcdef'.substring(1, 2)", ["bc"]),
+        ("'abcdef'.substring(4, 9)", ["ef"]),
+        ("'abcdef'.substring(6)", []),
+        ("'abcdef'.substring('a')", E),
+        # a criterion that is no Boolean counts as true, several have no answer
+        ("code.coding.where(code)", 2),
+        ("where(code.coding)", E),
+        ("iif(code.coding, 1, 2)", E),
+        # no value, but something beside it: it exists, and is equal to nothing
+        ("note.time.exists()", [True]),
+        ("note.time = note.time", []),
+        ("note.time.empty()", [False]),
+    ],
+)
+def test_operators_answer_as_the_specification_says(expression: str, answer: Any) -> None:
+    if answer is E:
+        with pytest.raises(UndecidedError):
+            ask(expression)
+    else:
+        found = ask(expression)
+        assert (len(found) if isinstance(answer, int) else found) == answer
+
+
+SETS = {"http://example.org/few": frozenset({("s", "a"), ("t", "c")})}
+
+
+@pytest.mark.parametrize(
+    ("expression", "answer"),
+    [
+        ("code", [True]),
+        ("component.code", [False]),
+        ("code.coding.where(code = 'a')", [True]),
+        ("code.coding", []),
+        ("bodySite", []),
+        ("status", [False]),
+    ],
+)
+def test_a_code_is_asked_of_a_value_set_of_ours(expression: str, answer: list[bool]) -> None:
+    """Any coding of a concept; empty for none and for several. https://hl7.org/fhir/R4/fhirpath.html#functions"""
+    node = root(OBSERVATION)
+    compiled = compile_expression(f"{expression}.memberOf('http://example.org/few')", Given(value_sets=frozenset(SETS)))
+    assert [item.value for item in compiled(Context({}, value_sets=SETS), [node])] == answer
+
+
+@pytest.mark.parametrize(
+    ("expression", "named"),
+    [
+        ("status.lower()", "the function lower with 0 arguments is not supported (at character 8)"),
+        ("status = 'a' or exists(1, 2)", "the function exists with 2 arguments is not supported (at character 17)"),
+        ("code.codding", "codding is no element of a type that is known here (at character 6)"),
+        ("%who.id", "the variable %who is not known here (at character 1)"),
+        ("value is Cod", "a type that is not a known FHIR type (at character 7)"),
+        ("status ~ 'a'", "not understood at character 8"),
+    ],
+)
+def test_a_refusal_names_what_and_where(expression: str, named: str) -> None:
+    with pytest.raises(UnsupportedExpressionError) as refused:
+        compile_expression(expression, GIVEN)
+    assert str(refused.value) == named
+
+
+def test_today_is_the_day_that_was_given() -> None:
+    compiled = compile_expression(
+        "today() - 18 years <= %resource.birthDate", Given(frozenset({"resource"}), today=True)
+    )
+    for born, answer in (("2008-02-29", [False]), ("2008-03-01", [True]), ("2008", []), ("2007", [False])):
+        born_then = root({"resourceType": "Patient", "birthDate": born})
+        found = compiled(Context({"resource": [born_then]}, date(2026, 3, 1)), [])
+        assert [item.value for item in found] == answer, born
+
+
 @pytest.mark.parametrize(
     ("a", "b", "wanted"),  # of and, or, xor, implies
     [
@@ -120,7 +360,7 @@ def test_unknown_is_neither_true_nor_false(a: str, b: str, wanted: tuple[bool | 
     left, right = (text.replace("{}", "bodySite.text = 'x'") for text in (a, b))
     node = root(OBSERVATION)
     for operator, answer in zip(("and", "or", "xor", "implies"), wanted, strict=True):
-        found = compile_expression(f"({left}) {operator} ({right})")(Context(node, node, node), [node])
+        found = compile_expression(f"({left}) {operator} ({right})", GIVEN)(context(node), [node])
         assert truth(found) is answer, operator
 
 
@@ -151,8 +391,12 @@ def test_operators_bind_as_in_the_specification() -> None:
         "code.coding[0]",
         "status ~ 'final'",
         "@2026",
-        "{}",
-        "1 - 1",
+        "$index",
+        "today()",
+        "-1",
+        "1 * 1",
+        "status.memberOf('http://example.org/other')",
+        "status.memberOf(code.text)",
         "status 'final'",
         "code,text",
         r"'\u0041'",
@@ -160,7 +404,7 @@ def test_operators_bind_as_in_the_specification() -> None:
 )
 def test_what_is_not_supported_is_refused_before_it_is_asked(expression: str) -> None:
     with pytest.raises(UnsupportedExpressionError):
-        compile_expression(expression)
+        compile_expression(expression, GIVEN)
 
 
 def test_every_constraint_of_fhir_itself_can_be_asked() -> None:
@@ -170,7 +414,7 @@ def test_every_constraint_of_fhir_itself_can_be_asked() -> None:
         for element in r4().elements(name):
             for constraint in element.get("constraint", ()):
                 try:
-                    compile_expression(constraint["expression"])
+                    compile_expression(constraint["expression"], GIVEN)
                 except UnsupportedExpressionError:
                     refused.add(constraint["key"])
     assert refused == {"txt-1", "txt-2"}

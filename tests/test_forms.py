@@ -918,11 +918,11 @@ def _shown_by(expression: str) -> Callable[[Resource], None]:
 
 UNEXECUTABLE: dict[str, Callable[[Resource], None]] = {
     "function": _shown_by("%patient.birthDate.matches('2')"),
-    "operator": _shown_by("%patient.gender = 'male' xor true"),
+    "operator": _shown_by("%patient.name[0].exists()"),
     "variable": _shown_by("%encounter.exists()"),
     "unfinished": _shown_by("(%patient.gender = 'male'"),
     "rest": _shown_by("true false"),
-    "quantity": _shown_by("today() - 18 days <= today()"),
+    "literal": _shown_by("@2008-05-14 <= today()"),
     "character": _shown_by("%patient.gender ~ 'male'"),
     "type": lambda resource: _item(resource, "ankle.pain-location").update(type="open-choice"),
     "enable-operator": lambda resource: _item(resource, "ankle.achilles-gap")["enableWhen"][0].update(operator=">"),
@@ -937,7 +937,7 @@ UNEXECUTABLE: dict[str, Callable[[Resource], None]] = {
     ),
     "primitive": lambda resource: resource["contained"][0]["entry"][0]["resource"].update(_status={"id": "a"}),
     "template": lambda resource: resource["contained"][0]["entry"][0]["extension"][0].update(
-        valueString="%resource.item.repeat(item)"
+        valueString="%resource.item.aggregate(item)"
     ),
 }
 

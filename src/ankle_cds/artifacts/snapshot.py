@@ -59,7 +59,7 @@ class _Snapshot:
         """Give the elements in order; None where anything was refused."""
         resource = self.source.resource
         name = resource["type"]
-        if not r4().knows(name) or resource["baseDefinition"] != f"{BASE}{name}":
+        if not r4().profiled(name) or resource["baseDefinition"] != f"{BASE}{name}":
             self._refuse(
                 f"No snapshot of {resource['baseDefinition']} is at hand; constrain a type of FHIR itself, and "
                 "name it in .ci/definitions/make.py.",

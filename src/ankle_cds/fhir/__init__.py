@@ -8,6 +8,7 @@ https://hl7.org/fhir/R4/json.html
 """
 
 from ankle_cds.fhir.authored import Document, read_yaml
+from ankle_cds.fhir.coded import Code, in_value_set
 from ankle_cds.fhir.resources import (
     BundleEntry,
     Resource,
@@ -21,10 +22,12 @@ from ankle_cds.fhir.wire import canonical_json, read_json, read_json_file, write
 
 __all__ = [
     "BundleEntry",
+    "Code",
     "Document",
     "Resource",
     "bundle_entries",
     "canonical_json",
+    "in_value_set",
     "is_resource",
     "read_json",
     "read_json_file",

@@ -1,4 +1,4 @@
-"""The FHIR R4 definitions that profiles rest on: elements of the types, forms of primitives, codes FHIR itself lists.
+"""The FHIR R4 definitions that profiles and paths rest on: elements of types, forms of primitives, codes FHIR lists.
 
 Read from `r4-definitions.json` beside this file, which `.ci/definitions/make.py` makes from HL7's own definitions.
 https://hl7.org/fhir/R4/elementdefinition.html
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ankle_cds.fhir.wire import read_json_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
 BASE = "http://hl7.org/fhir/StructureDefinition/"
 _SYSTEM = "http://hl7.org/fhirpath/System."
@@ -34,6 +34,7 @@ class Element:
     definition: dict[str, Any]
     children: dict[str, Element] = field(default_factory=dict)
     slices: dict[str, Element] = field(default_factory=dict)
+    _named: dict[str, tuple[Property, ...]] | None = field(default=None, repr=False, compare=False)
 
     @property
     def id(self) -> str:
@@ -45,7 +46,17 @@ class Element:
         """The names of the types allowed here; that of FHIR where the definition names one of FHIRPath."""
         return [_type_name(entry) for entry in self.definition.get("type", ())]
 
-    def properties(self) -> Iterator[tuple[str, Element, str | None]]:
+    def named(self) -> Mapping[str, tuple[Property, ...]]:
+        """Give the properties by the name of their element (`value` for `valueQuantity`), in the order of elements."""
+        if self._named is None:
+            found: dict[str, tuple[Property, ...]] = {}
+            for name, child, kind in self.properties():
+                step = str(child.definition["path"]).rpartition(".")[2].removesuffix("[x]")
+                found[step] = (*found.get(step, ()), (name, child, kind))
+            self._named = found
+        return self._named
+
+    def properties(self) -> Iterator[Property]:
         """Yield each JSON property a child may stand under, the child, and the type that the property name says."""
         for step, child in self.children.items():
             if step.endswith("[x]"):
@@ -54,6 +65,9 @@ class Element:
             else:
                 types = child.types
                 yield step, child, types[0] if len(types) == 1 else None
+
+
+Property = tuple[str, Element, str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +97,10 @@ class Definitions:
     def knows(self, name: str) -> bool:
         """Tell whether the type is defined here."""
         return name in self._types
+
+    def profiled(self, name: str) -> bool:
+        """Tell whether the type is defined here with its rules, so that it can be profiled and checked."""
+        return self.knows(name) and "definition" in self._types[name]["element"][0]
 
     def names(self, name: str) -> bool:
         """Tell whether any type has an element of this name, or is itself called so."""

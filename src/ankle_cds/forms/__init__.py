@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from ankle_cds.errors import ContentError
 from ankle_cds.fhir import is_resource, split_reference
+from ankle_cds.fhirpath import Context, root
 from ankle_cds.forms.enabling import count_answers, without_hidden
-from ankle_cds.forms.fhirpath import Scope
 from ankle_cds.forms.filling import populate
 from ankle_cds.forms.form import Form, read_form
 from ankle_cds.forms.response import read_response
@@ -72,9 +72,10 @@ def extract(response: Any, forms: Mapping[str, Form], *, patient: Resource | Non
     form = read_response(response, forms, where)
     _check_patient(response, patient, where)
     day = date.fromisoformat(response["authored"][:10])
-    known = [patient] if patient is not None else []
-    shown, hidden = without_hidden(response, form, Scope({"resource": [response], "patient": known}, day))
-    (bundle,) = form.template(Scope({"resource": [shown]}, day), [shown])
+    known = [root(patient)] if patient is not None else []
+    shown, hidden = without_hidden(response, form, Context({"resource": [root(response)], "patient": known}, day))
+    answered = [root(shown)]
+    (bundle,) = form.template(Context({"resource": answered}, day), answered)
     return Extraction(bundle, form, hidden)
 
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ankle_cds.errors import ContentError
+from ankle_cds.forms.expressions import values
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ankle_cds.fhir import Resource
-    from ankle_cds.forms.fhirpath import Scope
+    from ankle_cds.fhirpath import Context
     from ankle_cds.forms.form import Condition, Form, Question
 
     Levels = tuple[list[Resource], ...]  # items beside one another, then those around them
@@ -22,12 +23,12 @@ if TYPE_CHECKING:
 _EXPRESSION = "http://hl7.org/fhir/uv/sdc/StructureDefinition/sdc-questionnaire-enableWhenExpression"
 
 
-def without_hidden(response: Resource, form: Form, scope: Scope) -> tuple[Resource, int]:
+def without_hidden(response: Resource, form: Form, context: Context) -> tuple[Resource, int]:
     """Give a copy of the response without what was hidden, and how many answers that were.
 
-    `scope` has the variables of enableWhenExpression; one that gives neither true nor false raises ContentError.
+    `context` has the variables of enableWhenExpression; one that gives neither true nor false raises ContentError.
     """
-    pruning = _Pruning(form.questions, scope)
+    pruning = _Pruning(form.questions, context)
     shown = {**response, "item": pruning.level(response.get("item", []), ())}
     if not shown["item"]:
         del shown["item"]
@@ -35,9 +36,9 @@ def without_hidden(response: Resource, form: Form, scope: Scope) -> tuple[Resour
 
 
 class _Pruning:
-    def __init__(self, questions: Mapping[str, Question], scope: Scope) -> None:
+    def __init__(self, questions: Mapping[str, Question], context: Context) -> None:
         self._questions = questions
-        self._scope = scope
+        self._context = context
         self.dropped = 0
 
     def level(self, items: list[Resource], above: Levels) -> list[Resource]:
@@ -56,7 +57,7 @@ class _Pruning:
 
     def _shown(self, question: Question, levels: Levels) -> bool:
         if question.shown_by is not None:
-            found = question.shown_by(self._scope, [])
+            found = values(question.shown_by(self._context, []))
             if [type(one) for one in found] != [bool]:
                 raise ContentError(
                     f"The expression that shows {question.link} gives neither true nor false; correct the form.",

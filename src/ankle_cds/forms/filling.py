@@ -10,9 +10,10 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from ankle_cds.errors import ContentError
-from ankle_cds.fhir import bundle_entries, reference
+from ankle_cds.fhir import reference
+from ankle_cds.fhirpath import Context, root
 from ankle_cds.forms.enabling import without_hidden
-from ankle_cds.forms.fhirpath import Scope
+from ankle_cds.forms.expressions import values
 from ankle_cds.forms.form import ANSWERED_IN
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     Search = Callable[[str], Resource]
 
 _SPEC = "https://hl7.org/fhir/uv/sdc/populate.html"
-_STATED = ("final", "amended", "corrected", "preliminary")
 _ELEMENTS = {"patient": "subject", "encounter": "encounter", "user": "author"}
 
 
@@ -44,12 +44,12 @@ def populate(form: Form, launch: Mapping[str, Resource], search: Search, *, now:
         if name in launch:
             response[element] = {"reference": reference(launch[name])}
     response["authored"] = now.isoformat()
-    items = filling.level(form.top, filling.scope)
+    items = filling.level(form.top, filling.context)
     if not items:
         return response
-    known = [launch["patient"]] if "patient" in launch else []
+    known = [root(launch["patient"])] if "patient" in launch else []
     shown, _ = without_hidden(
-        {**response, "item": items}, form, Scope({"resource": [response], "patient": known}, now.date())
+        {**response, "item": items}, form, Context({"resource": [root(response)], "patient": known}, now.date())
     )
     return shown
 
@@ -60,63 +60,64 @@ class _Filling:
         self._search = search
         self._now = now
         population = form.population
-        known: dict[str, list[Any]] = {name: [launch[name]] if name in launch else [] for name in population.launch}
-        self.scope = Scope(known, now.date())
+        known = {name: [root(launch[name])] if name in launch else [] for name in population.launch}
+        self.context = Context(known, now.date())
         for name, query in population.queries:
-            known[name] = [search(query(self.scope))]
+            known[name] = [root(search(query(self.context)))]
         for name, expression in population.variables:
-            known[name] = expression(self.scope, [])
+            known[name] = expression(self.context, [])
 
-    def level(self, links: tuple[str, ...], scope: Scope) -> list[Resource]:
+    def level(self, links: tuple[str, ...], context: Context) -> list[Resource]:
         """Give the items of some link ids that have an answer, groups repeated as their context says."""
-        return [item for link in links for item in self._items(self._form.questions[link], scope)]
+        return [item for link in links for item in self._items(self._form.questions[link], context)]
 
-    def _items(self, question: Question, scope: Scope) -> Iterator[Resource]:
+    def _items(self, question: Question, context: Context) -> Iterator[Resource]:
         if question.type == "group":
             name, expression = self._form.population.contexts.get(question.link, (None, None))
-            for found in expression(scope, []) if expression else [None]:
-                inside = scope if name is None else Scope({**scope.variables, name: [found]}, scope.today)
+            for found in expression(context, []) if expression else [None]:
+                inside = context
+                if name is not None and found is not None:
+                    inside = Context({**context.variables, name: [found]}, context.today)
                 inner = self.level(question.children, inside)
                 if inner:
                     yield {"linkId": question.link, "item": inner}
             return
-        given = self._answers(question, scope)
+        given = self._answers(question, context)
         if given and (question.repeats or len(given) == 1):
             yield {"linkId": question.link, "answer": given}
 
-    def _answers(self, question: Question, scope: Scope) -> list[Resource]:
+    def _answers(self, question: Question, context: Context) -> list[Resource]:
         population = self._form.population
         if question.link in population.initial:
-            values = population.initial[question.link](scope, [])
+            found = values(population.initial[question.link](context, []))
         elif question.link in population.linked:
-            values = list(self._recorded_for(*population.linked[question.link], scope))
+            found = list(self._recorded_for(*population.linked[question.link], context))
         else:
             return []
-        answers = [_answer(question, value) for value in values]
+        answers = [_answer(question, value) for value in found]
         return [answer for at, answer in enumerate(answers) if answer is not None and answer not in answers[:at]]
 
-    def _recorded_for(self, codes: tuple[tuple[str, str], ...], days: int, scope: Scope) -> Iterator[Any]:
+    def _recorded_for(self, codes: tuple[tuple[str, str], ...], days: int, context: Context) -> Iterator[Any]:
         """Yield the values of the last Observation of a code that is not older than some days.
+
+        Which records count is said once, by the variable `recorded`: it is asked again, of what was found by the code.
 
         https://hl7.org/fhir/uv/sdc/populate.html#observation-based-population
         """
-        (patient,) = scope.variables["patient"] or [{}]
-        if "id" not in patient:
+        patient = values(node for one in context.variables["patient"] for node in one.named("id"))
+        if not patient:
             raise ContentError("The patient is not given, and the form is about one; give it.", spec=_SPEC)
         since = self._now.date() - timedelta(days=days)
         coded = ",".join(f"{system}|{code}" for system, code in codes)
-        found = self._search(f"Observation?patient={patient['id']}&code={coded}&date=ge{since}&_sort=-date")
-        stated = [one for one in _resources(found) if one.get("status") in _STATED]
+        found = root(self._search(f"Observation?patient={patient[0]}&code={coded}&date=ge{since}&_sort=-date"))
+        population = self._form.population
+        asked = {**context.variables, **{name: [found] for name in population.observed}}
+        counted = population.recorded(Context(asked, context.today), [])
+        stated = [node.value for node in counted if node.type == "Observation"]
         moments = [one.get("effectiveDateTime") for one in stated]
         for one in stated:
             if moments[0] is not None and one.get("effectiveDateTime") == moments[0]:
                 yield from one.get("valueCodeableConcept", {}).get("coding", [])
-
-
-def _resources(bundle: Resource) -> Iterator[Resource]:
-    for entry in bundle_entries(bundle):
-        if entry.resource is not None and entry.resource.get("resourceType") == "Observation":
-            yield entry.resource
 
 
 def _answer(question: Question, value: Any) -> Resource | None:

@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from ankle_cds.errors import ContentError
-from ankle_cds.forms.fhirpath import compile_expression
+from ankle_cds.forms.expressions import compile_expression
 from ankle_cds.forms.population import Population, read_population
 from ankle_cds.forms.templates import compile_template
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from ankle_cds.fhir import Resource
-    from ankle_cds.forms.fhirpath import Expression
+    from ankle_cds.fhirpath import Expression
     from ankle_cds.forms.templates import Template
 
 _SDC = "http://hl7.org/fhir/uv/sdc/StructureDefinition/sdc-questionnaire-"

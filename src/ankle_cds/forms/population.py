@@ -8,16 +8,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ankle_cds.errors import ContentError
-from ankle_cds.forms.fhirpath import compile_expression
+from ankle_cds.forms.expressions import compile_expression, values
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from ankle_cds.fhir import Resource
-    from ankle_cds.forms.fhirpath import Expression, Scope
+    from ankle_cds.fhirpath import Collection, Context, Expression
 
 _SDC = "http://hl7.org/fhir/uv/sdc/StructureDefinition/sdc-questionnaire-"
 _LAUNCH = f"{_SDC}launchContext"
@@ -26,10 +26,11 @@ _CONTEXT = f"{_SDC}itemPopulationContext"
 _LINK_PERIOD = f"{_SDC}observationLinkPeriod"
 _VARIABLE = "http://hl7.org/fhir/StructureDefinition/variable"
 _QUERY, _FHIRPATH = "application/x-fhir-query", "text/fhirpath"
+_RECORDED, _OBSERVATIONS = "recorded", "Observation?"
 _EMBEDDED = re.compile(r"\{\{(.*?)\}\}")
 _SPEC = "https://hl7.org/fhir/uv/sdc/populate.html"
 
-Query = Callable[["Scope"], str]
+Query = Callable[["Context"], str]
 Value = tuple[str, "Query | Expression"]
 
 
@@ -39,7 +40,8 @@ class Population:
 
     `launch` names what the caller brings (patient, encounter, user); `values` are the queries and variables in their
     order; `contexts` and `initial` are the expressions of groups and items by link id; `linked` are codes and days of
-    the items filled by their code alone.
+    the items filled by their code alone. Which of the records found so count says `recorded`, the variable of that
+    name, asked with what was found in place of `observed`, the queries for Observations.
     """
 
     launch: tuple[str, ...]
@@ -48,6 +50,8 @@ class Population:
     contexts: Mapping[str, tuple[str, Expression]]
     initial: Mapping[str, Expression]
     linked: Mapping[str, tuple[tuple[tuple[str, str], ...], int]]
+    recorded: Expression
+    observed: tuple[str, ...]
 
 
 def read_population(form: Resource, name: str) -> Population:
@@ -64,10 +68,12 @@ def read_population(form: Resource, name: str) -> Population:
     )
     known = set(launch)
     queries: list[tuple[str, Query]] = []
+    observed: list[str] = []
     variables: list[tuple[str, Expression]] = []
     for value, where in _expressions(form, _VARIABLE, name):
         if value.get("language") == _QUERY:
             queries.append((value["name"], _query(value["expression"], frozenset(known), where)))
+            observed += [value["name"]] if value["expression"].startswith(_OBSERVATIONS) else []
         else:
             variables.append((value["name"], _compiled(value, frozenset(known), where)))
         known.add(value["name"])
@@ -83,7 +89,21 @@ def read_population(form: Resource, name: str) -> Population:
             if extension["url"] == _LINK_PERIOD:
                 codes = tuple((coding["system"], coding["code"]) for coding in item["code"])
                 linked[item["linkId"]] = (codes, _days(extension["valueDuration"], where))
-    return Population(launch, tuple(queries), tuple(variables), contexts, initial, linked)
+    recorded = dict(variables).get(_RECORDED)
+    if linked and (recorded is None or not observed):
+        raise ContentError(
+            f"An item is filled by its code alone, and nothing says which records count; add the variable {_RECORDED} "
+            f"and the query for Observations that it reads.",
+            where=name,
+            spec=_SPEC,
+        )
+    return Population(
+        launch, tuple(queries), tuple(variables), contexts, initial, linked, recorded or _nothing, tuple(observed)
+    )
+
+
+def _nothing(_context: Context, _focus: Collection) -> Collection:
+    return []
 
 
 def _items(items: list[Resource], name: str, known: frozenset[str]) -> Iterator[tuple[Resource, str, frozenset[str]]]:
@@ -116,13 +136,14 @@ def _query(text: str, names: frozenset[str], where: str) -> Query:
         for at, part in enumerate(_EMBEDDED.split(text))
     ]
 
-    def written(scope: Scope) -> str:
-        return "".join(part if isinstance(part, str) else _only(part(scope, []), where) for part in parts)
+    def written(context: Context) -> str:
+        return "".join(part if isinstance(part, str) else _only(part(context, []), where) for part in parts)
 
     return written
 
 
-def _only(found: list[Any], where: str) -> str:
+def _only(collection: Collection, where: str) -> str:
+    found = values(collection)
     if len(found) != 1:
         raise ContentError("A query needs what was not given; give patient and encounter.", where=where, spec=_SPEC)
     return str(found[0])

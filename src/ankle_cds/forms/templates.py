@@ -9,17 +9,17 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ankle_cds.errors import ContentError
-from ankle_cds.forms.fhirpath import compile_expression
+from ankle_cds.forms.expressions import compile_expression, values
 
 if TYPE_CHECKING:
-    from ankle_cds.forms.fhirpath import Scope
+    from ankle_cds.fhirpath import Collection, Context
 
 _SDC = "http://hl7.org/fhir/uv/sdc/StructureDefinition/sdc-questionnaire-"
 _CONTEXT = f"{_SDC}templateExtractContext"
 _VALUE = f"{_SDC}templateExtractValue"
 _SPEC = "https://hl7.org/fhir/uv/sdc/extraction.html"
 
-Template = Callable[["Scope", list[Any]], list[Any]]
+Template = Callable[["Context", "Collection"], list[Any]]
 
 
 def compile_template(node: Any, variables: frozenset[str]) -> Template:
@@ -29,7 +29,7 @@ def compile_template(node: Any, variables: frozenset[str]) -> Template:
     ContentError for an expression that cannot be executed.
     """
     if not isinstance(node, dict):
-        return lambda _scope, _focus: [node]
+        return lambda _context, _focus: [node]
     own = {part["url"]: part for part in node.get("extension", []) if part.get("url") in {_CONTEXT, _VALUE}}
     others = [part for part in node.get("extension", []) if part.get("url") not in own]
     rest = {name: value for name, value in node.items() if name != "extension"}
@@ -40,12 +40,13 @@ def compile_template(node: Any, variables: frozenset[str]) -> Template:
             raise ContentError(
                 "An element with templateExtractValue holds nothing else; move the rest out of it.", spec=_SPEC
             )
-        return compile_expression(str(own[_VALUE].get("valueString")), variables)
+        value = compile_expression(str(own[_VALUE].get("valueString")), variables)
+        return lambda context, focus: values(value(context, focus))
     body = _compile_object(rest, variables)
     if _CONTEXT not in own:
         return body
-    context = compile_expression(str(own[_CONTEXT].get("valueString")), variables)
-    return lambda scope, focus: [filled for found in context(scope, focus) for filled in body(scope, [found])]
+    repeated = compile_expression(str(own[_CONTEXT].get("valueString")), variables)
+    return lambda context, focus: [filled for found in repeated(context, focus) for filled in body(context, [found])]
 
 
 def _compile_object(node: dict[str, Any], variables: frozenset[str]) -> Template:
@@ -56,10 +57,10 @@ def _compile_object(node: dict[str, Any], variables: frozenset[str]) -> Template
         if name.startswith("_") and not all(_computes(part) for part in parts):
             raise ContentError(f"`{name}` has no templateExtractValue; give it one or remove it.", spec=_SPEC)
 
-    def fill(scope: Scope, focus: list[Any]) -> list[Any]:
+    def fill(context: Context, focus: Collection) -> list[Any]:
         filled: dict[str, Any] = {}
         for name, member in members.items():
-            found = member(scope, focus)
+            found = member(context, focus)
             if not found:
                 continue
             if isinstance(node[name], list):
@@ -81,4 +82,4 @@ def _compile_member(value: Any, variables: frozenset[str]) -> Template:
     if not isinstance(value, list):
         return compile_template(value, variables)
     items = [compile_template(item, variables) for item in value]
-    return lambda scope, focus: [filled for item in items for filled in item(scope, focus)]
+    return lambda context, focus: [filled for item in items for filled in item(context, focus)]

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 from ankle_cds import apply, cards, forms
 from ankle_cds.errors import ContentError
+from ankle_cds.fhirpath import UnsupportedExpressionError, compile_expression
 from ankle_cds.validate.breaches import Breach
-from ankle_cds.validate.checking import breaches
+from ankle_cds.validate.checking import breaches, given
 from ankle_cds.validate.examples import Examples, check_examples, read_examples
-from ankle_cds.validate.fhirpath import UnsupportedExpressionError, compile_expression
 from ankle_cds.validate.profile import Profile, profiles
 from ankle_cds.validate.report import Checked, UnknownProfileError, as_json, check_file, render
 from ankle_cds.validate.shape import Problem, shape_problems
@@ -23,7 +23,7 @@ from ankle_cds.validate.shape import Problem, shape_problems
 if TYPE_CHECKING:
     from ankle_cds.artifacts import Package
 
-_FHIRPATH = "https://hl7.org/fhirpath/N1/"
+_FHIRPATH = "http://hl7.org/fhirpath/N1/"
 
 __all__ = [
     "Breach",
@@ -70,11 +70,12 @@ def check(package: Package) -> tuple[ContentError, ...]:
 def _constraints(package: Package) -> list[ContentError]:
     """List the constraints of our profiles that are outside the part of FHIRPath that is supported."""
     found = []
+    rest = given(package.value_sets)
     for profile in package.of_type("StructureDefinition"):
         for index, element in enumerate(profile["differential"]["element"]):
             for number, constraint in enumerate(element.get("constraint", ())):
                 try:
-                    compile_expression(constraint["expression"])
+                    compile_expression(constraint["expression"], rest)
                 except UnsupportedExpressionError as error:
                     path = ("differential", "element", index, "constraint", number, "expression")
                     message = f"The expression of {constraint['key']} cannot be asked: {error}; write it otherwise."

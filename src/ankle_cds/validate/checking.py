@@ -11,21 +11,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ankle_cds import fhirpath
+from ankle_cds.fhir import in_value_set
 from ankle_cds.fhir.definitions import BASE, Element, r4
-from ankle_cds.validate import fhirpath, values
+from ankle_cds.fhirpath import pairs, root, typed
+from ankle_cds.validate import values
 from ankle_cds.validate.breaches import Breach
-from ankle_cds.validate.nodes import pairs, root, typed
 from ankle_cds.validate.shape import models_installed, shape_problems
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ankle_cds.artifacts.nodes import Location
-    from ankle_cds.fhir import Resource
-    from ankle_cds.validate.nodes import Node
+    from ankle_cds.fhir import Code, Resource
+    from ankle_cds.fhirpath import Node
     from ankle_cds.validate.profile import Profile
 
-    ValueSets = Mapping[str, frozenset[values.Code]]
+    ValueSets = Mapping[str, frozenset[Code]]
 
 _DATATYPES = "https://hl7.org/fhir/R4/datatypes.html"
 _ELE_1 = "ele-1"
@@ -42,6 +44,11 @@ class _Found:
     beside: Any
     kind: str | None
     location: Location
+
+
+def given(value_sets: ValueSets) -> fhirpath.Given:
+    """Give what the expression of a constraint may rest on: not the day it is asked on, so that the answer stays."""
+    return fhirpath.Given(frozenset({"context", "resource", "rootResource"}), value_sets=frozenset(value_sets))
 
 
 def breaches(resource: Resource, profile: Profile, value_sets: ValueSets) -> tuple[Breach, ...]:
@@ -63,6 +70,7 @@ class _Check:
     def __init__(self, resource: Resource, profile: Profile, value_sets: ValueSets) -> None:
         self.profile = profile
         self.value_sets = value_sets
+        self.given = given(value_sets)
         self.root = root(resource)
         self.nearest = self.root
         self.found: dict[tuple[Location, str, str], Breach] = {}
@@ -185,7 +193,7 @@ class _Check:
 
     def contained(self, value: dict[str, Any], location: Location) -> None:
         kind = value.get("resourceType")
-        if isinstance(kind, str) and r4().knows(kind):
+        if isinstance(kind, str) and r4().profiled(kind):
             self.resource(value, r4().tree(kind), location)
             return
         if not models_installed():
@@ -213,19 +221,21 @@ class _Check:
         if binding.get("strength") == "required" and kind is not None:
             canonical = str(binding.get("valueSet", ""))
             members = self.value_sets.get(canonical.partition("|")[0]) or r4().value_set(canonical)
-            if members is not None and not values.in_value_set(value, kind, members):
+            if members is not None and not in_value_set(value, kind, members):
                 name = canonical.partition("|")[0].rpartition("/")[2]
                 message = f"No code here is in the value set {name} ({values.some_codes(members)}); use one that is."
                 self.broken(location, element.id, "binding", message)
 
     def constraints(self, definition: Mapping[str, Any], node: Node, location: Location) -> None:
-        context = fhirpath.Context(node, self.nearest, self.root)
+        known = {"context": [node], "resource": [self.nearest], "rootResource": [self.root]}
+        context = fhirpath.Context(known, value_sets=self.value_sets)
         for constraint in definition.get("constraint", ()):
             key = constraint["key"]
             if key in _NOT_ASKED or any(item["url"] == _BEST_PRACTICE for item in constraint.get("extension", ())):
                 continue
             try:
-                holds = fhirpath.truth(fhirpath.compile_expression(constraint["expression"])(context, [node]))
+                expression = fhirpath.compile_expression(constraint["expression"], self.given)
+                holds = fhirpath.truth(expression(context, [node]))
             except fhirpath.UndecidedError:
                 message = (
                     "The rule cannot be decided, because an element it reads has a wrong form; correct that first."

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ankle_cds.fhir import in_value_set
 from ankle_cds.fhir.definitions import Element, tree
 from ankle_cds.validate import values
 
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ankle_cds.artifacts import Package
-    from ankle_cds.fhir import Resource
+    from ankle_cds.fhir import Code, Resource
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class Profile:
             isinstance(item, str) and item.partition("|")[0] == self.url for item in named
         )
 
-    def recognises(self, resource: Resource, value_sets: Mapping[str, frozenset[values.Code]]) -> bool:
+    def recognises(self, resource: Resource, value_sets: Mapping[str, frozenset[Code]]) -> bool:
         """Tell whether the resource is of the type, and its code of the codes, that the profile is about."""
         code = self.elements.children.get("code")
         if resource.get("resourceType") != self.type or code is None:
@@ -44,7 +45,7 @@ class Profile:
             return values.fits(pattern, given)
         bound = code.definition.get("binding", {})
         members = value_sets.get(bound.get("valueSet", "")) if bound.get("strength") == "required" else None
-        return members is not None and values.in_value_set(given, "CodeableConcept", members)
+        return members is not None and in_value_set(given, "CodeableConcept", members)
 
 
 def profiles(package: Package) -> tuple[Profile, ...]:

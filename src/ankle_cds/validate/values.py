@@ -1,4 +1,4 @@
-"""Rules about one value: its form, what it must be or hold, the value set it comes from, the range it lies in."""
+"""Rules about one value: its form, what it must be or hold, the range it lies in."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from ankle_cds.fhir import canonical_json, split_reference
 from ankle_cds.fhir.definitions import BASE, r4
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Mapping
 
-Code = tuple[str, str]
+    from ankle_cds.fhir import Code
+
 _MOST_CODES = 12  # codes named in a message; more are looked up in the value set
 _DAY = 10  # characters of a date with a day
 _DATES = frozenset({"date", "dateTime", "instant"})
@@ -74,25 +75,6 @@ def out_of_range(definition: Mapping[str, Any], value: Any) -> str | None:
     return " and ".join(
         text for text, bound in ((f"at least {least}", least), (f"at most {most}", most)) if bound is not None
     )
-
-
-def coded(value: Any, kind: str) -> Iterator[tuple[str | None, str]]:
-    """Yield system and code of each coding of a coded value; the system of a bare code is None."""
-    if kind == "CodeableConcept" and isinstance(value, dict):
-        codings = value.get("coding")
-        for coding in codings if isinstance(codings, list) else ():
-            yield from coded(coding, "Coding")
-    elif kind in {"Coding", "Quantity"} and isinstance(value, dict):
-        if isinstance(value.get("system"), str) and isinstance(value.get("code"), str):
-            yield value["system"], value["code"]
-    elif isinstance(value, str):
-        yield None, value
-
-
-def in_value_set(value: Any, kind: str, members: Collection[Code]) -> bool:
-    """Tell whether at least one coding is a member; a bare code is one when any system of the set has it."""
-    plain = {code for _, code in members}
-    return any(code in plain if system is None else (system, code) in members for system, code in coded(value, kind))
 
 
 def some_codes(members: Collection[Code]) -> str:

@@ -6,8 +6,7 @@ type: they can be named, but are of no type that is asked for.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ankle_cds.fhir.definitions import r4
 
@@ -20,8 +19,7 @@ if TYPE_CHECKING:
 _OWN_ELEMENTS = frozenset({"BackboneElement", "Element"})
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(NamedTuple):
     """One element: its JSON value, its type where known, and the `_name` object beside a primitive."""
 
     value: Any
@@ -36,24 +34,26 @@ class Node:
 
     def children(self) -> Iterator[tuple[str, Node]]:
         """Yield the elements below by element name: `value` for `valueQuantity`; lists opened."""
-        if not isinstance(self.value, dict):
-            if isinstance(self.beside, dict):
-                yield from Node(self.beside, "Element", r4().tree("string")).children()
-            return
-        if self.element is None:
-            for name, value in self.value.items():
-                yield from ((name, Node(item)) for item in (value if isinstance(value, list) else [value]))
-            return
-        for name, child, kind in self.element.properties():
-            for value, beside in pairs(self.value, name):
-                yield (
-                    str(child.definition["path"]).rpartition(".")[2].removesuffix("[x]"),
-                    typed(value, beside, child, kind),
-                )
+        names = self.value if self.element is None and isinstance(self.value, dict) else self._here().named()
+        for name in names:
+            for node in self.named(name):
+                yield name, node
 
     def named(self, name: str) -> list[Node]:
         """List the elements below with this name."""
-        return [node for step, node in self.children() if step == name]
+        if self.element is None and isinstance(self.value, dict):
+            value = self.value.get(name, [])
+            return [Node(item) for item in (value if isinstance(value, list) else [value])]
+        inside = self.value if isinstance(self.value, dict) else self.beside if isinstance(self.beside, dict) else {}
+        return [
+            typed(value, beside, child, kind)
+            for written, child, kind in self._here().named().get(name, ())
+            for value, beside in pairs(inside, written)
+        ]
+
+    def _here(self) -> Element:
+        """Give the element that says what stands below: of a primitive, only what any element has."""
+        return self.element if self.element is not None and isinstance(self.value, dict) else r4().tree("string")
 
 
 def root(resource: Resource) -> Node:
@@ -67,6 +67,8 @@ def root(resource: Resource) -> Node:
 def pairs(parent: dict[str, Any], name: str) -> list[tuple[Any, Any]]:
     """List the values of a property, each with what stands beside it under `_name`; a value may then be None."""
     value, beside = parent.get(name), parent.get(f"_{name}")
+    if beside is None and isinstance(value, list):
+        return [(item, None) for item in value]
     if not isinstance(value, list) and not isinstance(beside, list):
         return [(value, beside)] if value is not None or beside is not None else []
     values = value if isinstance(value, list) else []

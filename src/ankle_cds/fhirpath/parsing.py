@@ -12,7 +12,7 @@ from typing import NoReturn
 
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>[0-9]+(?:\.[0-9]+)?)|(?P<text>'(?:[^'\\]|\\.)*')|(?P<name>[A-Za-z_][A-Za-z0-9_]*)|(?P<quoted>`[^`\\]+`)"
-    r"|(?P<variable>%[A-Za-z]+|\$this)|(?P<operator><=|>=|!=|[=<>|+.(),]))"
+    r"|(?P<variable>%[A-Za-z_][A-Za-z0-9_]*|\$this)|(?P<empty>\{\s*\})|(?P<operator><=|>=|!=|[=<>|&+.(),-]))"
 )
 _ESCAPE = re.compile(r"\\(.)")
 _PLAIN_ESCAPES = "'\"\\`/"
@@ -25,9 +25,11 @@ _LEVELS: tuple[frozenset[str], ...] = (
     frozenset({"=", "!="}),
     frozenset({"<", "<=", ">", ">="}),
     frozenset({"|"}),
-    frozenset({"is"}),
-    frozenset({"+"}),
+    frozenset({"is", "as"}),
+    frozenset({"+", "-", "&"}),
 )
+_PERIODS = frozenset({"year", "month", "week", "day", "hour", "minute", "second", "millisecond"})
+_BOOLEANS = {"true": True, "false": False}
 _WORDS = frozenset({"implies", "or", "xor", "and", "in", "is", "contains", "as", "div", "mod"})
 
 
@@ -37,16 +39,26 @@ class UnsupportedExpressionError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Literal:
-    """A constant."""
+    """A constant; None is the empty collection."""
 
-    value: str | int | Decimal | bool
+    value: str | int | Decimal | bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """A quantity: a number with a UCUM unit, or with the name of a calendar period in the singular."""
+
+    value: int | Decimal
+    unit: str
+    calendar: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """`$this` or `%name`."""
+    """`$this` or `%name`; `at` is the character it begins at, counted from 1, as in the classes below."""
 
     name: str
+    at: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +67,7 @@ class Member:
 
     source: Tree | None
     name: str
+    at: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +77,7 @@ class Call:
     source: Tree | None
     name: str
     arguments: tuple[Tree, ...]
+    at: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +87,10 @@ class Operation:
     operator: str
     left: Tree
     right: Tree
+    at: int
 
 
-Tree = Literal | Variable | Member | Call | Operation
+Tree = Literal | Amount | Variable | Member | Call | Operation
 
 
 def parse(text: str) -> Tree:
@@ -103,8 +118,9 @@ class _Parser:
         current = self.token
         match = _TOKEN.match(self.text, self.end)
         if match is None:
-            self.start = self.end
-            if self.text[self.end :].strip():
+            rest = self.text[self.end :].lstrip()
+            self.start = len(self.text) - len(rest)
+            if rest:
                 self.refuse()
             self.kind = self.token = ""
         else:
@@ -133,8 +149,8 @@ class _Parser:
             return self.path()
         left = self.operation(level + 1)
         while self.kind in {"operator", "name"} and self.token in _LEVELS[level]:
-            operator = self.advance()
-            left = Operation(operator, left, self.operation(level + 1))
+            at, operator = self.start + 1, self.advance()
+            left = Operation(operator, left, self.operation(level + 1), at)
         return left
 
     def path(self) -> Tree:
@@ -148,20 +164,34 @@ class _Parser:
     def term(self) -> Tree:
         """Read a constant, a variable, an expression in brackets, or a first step."""
         if self.kind == "number":
-            number = self.advance()
-            return Literal(Decimal(number) if "." in number else int(number))
-        if self.kind == "text":
-            return Literal(self.string(self.advance()[1:-1]))
+            return self.number()
         if self.kind == "variable":
-            return Variable(self.advance())
-        if self.kind == "name" and self.token in {"true", "false"}:
-            return Literal(self.advance() == "true")
+            at = self.start + 1
+            return Variable(self.advance(), at)
+        if self.kind in {"text", "empty"} or (self.kind == "name" and self.token in _BOOLEANS):
+            return Literal(self.constant())
         if self.at("("):
             self.advance()
             tree = self.operation(0)
             self.expect(")")
             return tree
         return self.step(None)
+
+    def constant(self) -> str | bool | None:
+        """Read a text, a Boolean or the empty collection."""
+        if self.kind == "text":
+            return self.string(self.advance()[1:-1])
+        return _BOOLEANS.get(self.advance())
+
+    def number(self) -> Tree:
+        """Read a number, and the unit behind it where it has one."""
+        text = self.advance()
+        value = Decimal(text) if "." in text else int(text)
+        if self.kind == "name" and self.token.removesuffix("s") in _PERIODS:
+            return Amount(value, self.advance().removesuffix("s"), calendar=True)
+        if self.kind == "text":
+            return Amount(value, self.string(self.advance()[1:-1]), calendar=False)
+        return Literal(value)
 
     def string(self, text: str) -> str:
         """Resolve the escapes of a text constant."""
@@ -171,16 +201,17 @@ class _Parser:
 
     def step(self, source: Tree | None) -> Tree:
         """Read an element name or a function call."""
+        start = self.start
         if self.kind == "quoted":
-            return Member(source, self.advance()[1:-1])
+            return Member(source, self.advance()[1:-1], start + 1)
         if self.kind != "name":
             self.refuse()
-        start, name = self.start, self.advance()
+        name = self.advance()
         if not self.at("("):
             if name in _WORDS:
                 self.start = start
                 self.refuse()
-            return Member(source, name)
+            return Member(source, name, start + 1)
         self.advance()
         arguments: list[Tree] = []
         while not self.at(")"):
@@ -188,4 +219,4 @@ class _Parser:
                 self.expect(",")
             arguments.append(self.operation(0))
         self.advance()
-        return Call(source, name, tuple(arguments))
+        return Call(source, name, tuple(arguments), start + 1)
