@@ -46,6 +46,8 @@ DATES = {
     "february": Node("2024-02", "date"),
     "moment": Node("2026-05-14T16:30:00.000Z", "instant"),
     "clock": Node("10:00:00", "time"),
+    "late": Node("2026-05-14T23:30:00-07:00", "dateTime"),
+    "least": Node({"value": 2, "comparator": ">", "system": "http://unitsofmeasure.org", "code": "cm"}, "Quantity"),
     "broken": Node("14.5.2026", "date"),
 }
 GIVEN = Given(frozenset({"resource", "rootResource", "context", *DATES}))
@@ -229,6 +231,10 @@ def test_a_function_of_none_one_and_several_items(function: str, empty: Any, one
         ("%visit > effective.start", [True]),
         ("%visit <= %visit", [True]),
         ("%visit < issued", []),
+        ("%visit < %late", []),
+        ("(%visit | effective.start) = (%visit | effective.end)", []),
+        ("%least > value", []),
+        ("'a'.skip(1 - 2)", ["a"]),
         ("effective.end < effective.start", []),
         ("%february <= %leapday", []),
         ("%february < effective.start", [True]),
