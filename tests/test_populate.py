@@ -12,6 +12,7 @@ from ankle_cds.errors import ContentError
 from ankle_cds.fhir import write_json
 from ankle_cds.fhirpath import Context, root
 from ankle_cds.forms.enabling import without_hidden
+from ankle_cds.forms.form import read_form
 from ankle_cds.stories import Ehr
 from charts import (
     ENCOUNTER,
@@ -29,7 +30,7 @@ from charts import (
     patient,
     quantity,
 )
-from responses import FORMS, NAMES, Resource, everything, form, observations, respond
+from responses import FORMS, NAMES, Resource, everything, form, observations, questionnaire, respond
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -300,6 +301,40 @@ def test_an_entry_in_error_says_nothing_about_the_person() -> None:
     wrong = item("sport-level", "elite", side=None, ago=3, status="entered-in-error")
     right = item("sport-level", "recreational", side=None, ago=30)
     assert filled("PaiHistory", wrong, right)["none", "sport-level"] == ["recreational"]
+
+
+def _history(old: str, new: str) -> forms.Form:
+    """The form of the history, with another text in place of one of its own."""
+    written = json.dumps(questionnaire("PaiHistory"))
+    assert old in written
+    read = read_form(json.loads(written.replace(old, new)))
+    assert read is not None
+    return read
+
+
+def test_which_records_count_is_said_by_the_form_alone() -> None:
+    """By its variable, for what is looked for by code alone as well."""
+    chart = {"entry": [{"resource": item("sport-level", "elite", side=None, ago=3, status="registered")}]}
+    launch = {"patient": patient(), "encounter": encounter()}
+    for other, expected in (("preliminary", {}), ("registered", {("none", "sport-level"): ["elite"]})):
+        counted = _history("status = 'preliminary'", f"status = '{other}'")
+        assert told(forms.populate(counted, launch, Ehr(chart).search, now=NOW)) == expected
+
+
+def test_a_form_that_does_not_say_which_records_count_is_refused() -> None:
+    with pytest.raises(ContentError, match="nothing says which records count") as refused:
+        _history("Observation?patient", "DiagnosticReport?patient")
+    assert refused.value.where == "Questionnaire/PaiHistory"
+
+
+def test_a_day_of_birth_that_is_none_is_said_without_repeating_it() -> None:
+    launch = {"patient": {**patient(), "birthDate": "14.5.1990"}, "encounter": encounter()}
+    chart = {"entry": [{"resource": test_result("positive")}]}
+    asked = item("calcaneal-squeeze-test", "positive", **HERE)
+    chart["entry"].append({"resource": asked})
+    with pytest.raises(ContentError, match="read as a date or a time is none; correct") as refused:
+        forms.populate(form("PaiExam"), launch, Ehr(chart).search, now=NOW)
+    assert "1990" not in str(refused.value)
 
 
 def test_a_query_without_its_visit_is_refused() -> None:
