@@ -215,8 +215,7 @@ class Reading:
                 await self._read_pages(session)
             except ServerError as error:
                 # What could not be read stays unread: the state says so, and the logic is told.
-                self.unread = error.cause
-                seen["error"] = type(error).__name__
+                self.unread = seen["error"] = error.cause
             seen["state"] = self.state().value
 
     async def _read_pages(self, session: Session) -> None:
