@@ -35,21 +35,13 @@ from canaries import found  # noqa: E402
 from exchange import Answer, BadAnswerError, Connection, post  # noqa: E402
 from judge import Judge, LogReader, rows  # noqa: E402
 from replaying import keep, kept, shrunk  # noqa: E402
-from serving import MEMORY, Served  # noqa: E402
+from serving import MEMORY, SETTINGS, Served  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
 CONNECTIONS: Final = 6
 DEADLINE: Final = 20.0
-SECRET: Final = "known to anybody who reads this: for the fuzzer only"  # noqa: S105 - it guards nothing
-SETTINGS: Final = {
-    "body_timeout": 1.0,
-    "emit_extensions": True,
-    "feedback_per_minute": 1_000_000_000,  # that a flood is put off is tried elsewhere
-    "metrics_port": 0,
-    "secret": SECRET,
-}
 _KEPT: Final = 3
 _READINGS: Final = 8
 _UUID: Final = re.compile(rb'(?<="uuid":")[0-9a-f-]{36}(?=")')

@@ -54,6 +54,8 @@ _TIME = re.compile(rb"\d{4}-\d\d-\d\dT[0-9:.+Z-]+|\d{4}-\d\d-\d\d")
 _SIDE = re.compile(r"\((?:left|right|both)\)$")
 _MARKUP = re.compile(r"<[A-Za-z/!?]")
 _INDICATORS = frozenset({"info", "warning", "critical"})
+_NOT_JSON = frozenset({"image/png", "text/html; charset=utf-8"})
+_DESCRIPTIONS = frozenset({"openapi", "$schema"})
 _MAY_BE_EMPTY = frozenset({"cards", "services"})
 _SUMMARY = 139
 _DETAIL = 2_000
@@ -87,8 +89,10 @@ class Judge:
         if answer.status == _NO_CONTENT or case.head_only:
             if answer.body:
                 yield "a body where there is none"
-        elif answer.header("content-type") != "image/png":
+        elif answer.header("content-type") not in _NOT_JSON:
             yield from self._body(case, answer)
+        elif hits := found(answer.raw()):
+            yield f"a planted word in what is no JSON: {hits[0]}"
 
     def _body(self, case: Case, answer: Answer) -> Iterator[str]:
         try:
@@ -104,6 +108,8 @@ class Judge:
                 yield "cards for what is not JSON"
         elif hits := found(answer.raw()):
             yield f"a planted word in an answer without cards: {hits[0]}"
+        if document.keys() & _DESCRIPTIONS:
+            return
         if answer.status >= _REFUSED:
             yield from self._outcome(document, answer.status)
         elif not document.keys() & {"cards", "services", "status", "resourceType"}:
@@ -171,7 +177,7 @@ def _topic(card: Any) -> str:
 
 def _headers(answer: Answer) -> Iterator[str]:
     kind = answer.header("content-type")
-    if answer.status != _NO_CONTENT and kind not in {"application/json", "image/png"}:
+    if answer.status != _NO_CONTENT and kind not in {"application/json", *_NOT_JSON}:
         yield f"Content-Type {kind}"
     if answer.header("cache-control") is None or answer.header("x-content-type-options") != "nosniff":
         yield "a header that every answer has is missing"

@@ -22,6 +22,15 @@ EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "posterior-ankle-i
 SERVE = ("-m", "ankle_cds.cli", "serve", "--port", "0")
 MEMORY = "memory.sqlite3"
 """The file of the memory, in the folder of the process."""
+_SECRET = "known to anybody who reads this: for the fuzzer only"  # noqa: S105 - it guards nothing
+SETTINGS = {
+    "body_timeout": 1.0,
+    "emit_extensions": True,
+    "feedback_per_minute": 1_000_000_000,  # that a flood is put off is tried elsewhere
+    "metrics_port": 0,
+    "secret": _SECRET,
+}
+"""What the site of a campaign sets, beside its memory."""
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _START_SECONDS = 60.0
