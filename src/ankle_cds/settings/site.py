@@ -1,36 +1,25 @@
-"""Site configuration: one YAML file and the environment, checked at start, refused with file and line.
-
-A site sets how the service is reached, which FHIR servers it may read, and the parameters of the logic by their CQL
-names. Every value is checked against the type the logic declares; a name the logic does not know is refused.
-"""
+"""What a site decides: one model, its defaults, and what is refused before anything is served."""
 
 from __future__ import annotations
 
 import hashlib
 import hmac
-import os
-import re
 import secrets
-from decimal import Decimal
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
+from pathlib import Path  # noqa: TC003  # pydantic reads the annotations
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, PrivateAttr, SecretStr, ValidationError
+from pydantic import AfterValidator, Field, PrivateAttr, SecretStr
 
 from ankle_cds.client import BaseUrl, Entry, FhirBase, Limits, Policy, is_loopback, parse_base
 from ankle_cds.errors import ContentError
-from ankle_cds.fhir import Document, read_yaml
+from ankle_cds.fhir import Document  # noqa: TC001  # as above
 from ankle_cds.trust import Auth, Client, refusals
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-_PREFIX = "ANKLE_CDS_"
-_DEVELOPMENT_SECRET = SecretStr("known to anybody: for development only")
 _SECRET_CHARACTERS = 32
 _MEMORY = "sqlite:///ankle-cds-memory.sqlite3"
-_SPECIFICATION = "https://cql.hl7.org/02-authorsguide.html#parameters"
-_INTEGER_LIMIT = 2**31
 
 
 def _origin(text: str) -> str:
@@ -206,155 +195,11 @@ class Settings(Entry):
             text = "traces: over http anybody on the way can read them. Write https, or a collector on this machine."
             refused.append(ContentError(text, where=self.where("traces")))
         if refused:
-            raise _together(refused)
+            raise together(refused)
 
 
-class Declared(Protocol):
-    """What is asked of a parameter: its type as the logic declares it, such as `Integer` or `List<String>`."""
-
-    @property
-    def type(self) -> str:
-        """The CQL type."""
-        ...
-
-    @property
-    def default(self) -> Any:
-        """The default value."""
-        ...
-
-
-def load(path: Path | None = None, *, environment: Mapping[str, str] | None = None, **given: Any) -> Settings:
-    """Read the configuration file, then the environment (`ANKLE_CDS_PORT`), then `given` (the command line).
-
-    Later ones win. Without a file, defaults hold. Raises ContentError listing every bad value with file and line, or
-    with the name of the environment variable.
-    """
-    environment = os.environ if environment is None else environment
-    document = read_yaml(path, empty_lists=True) if path is not None else None
-    values: dict[str, Any] = dict(document.data) if document is not None else {}
-    wheres = {name: document.where(name) for name in values} if document is not None else {}
-    for name, text in environment.items():
-        if name.startswith(_PREFIX) and name != f"{_PREFIX}CONFIG":
-            setting = name.removeprefix(_PREFIX).lower()
-            values[setting] = _from_text(text, setting)
-            wheres[setting] = f"environment variable {name}"
-    values |= {name: value for name, value in given.items() if value is not None}
-    if values.get("mode") == "development":
-        values.setdefault("secret", None if "secret_file" in values else _DEVELOPMENT_SECRET)
-    try:
-        settings = Settings.model_validate(_python(values))
-    except ValidationError as error:
-        raise _refusal(error, document, wheres) from None
-    if document is not None:
-        settings.remember(document, {name: where for name, where in wheres.items() if where.startswith("environment")})
-    return settings
-
-
-PER_CALL = frozenset(
-    {"EncounterId", "UnavailableInputs", "UserRoleCodes", "DraftOrderIds", "UnnamedDraftIds", "EvaluationSide"}
-)
-"""CQL parameters that belong to one call; a site cannot set them."""
-
-
-def site_parameters(settings: Settings, declared: Mapping[str, Declared]) -> dict[str, Any]:
-    """Give the site's parameters as CQL values, checked against what the logic declares.
-
-    Raises ContentError for every name the logic does not declare and every value of another type, with the file and
-    line it was written on.
-    """
-    found: dict[str, Any] = {}
-    refused: list[ContentError] = []
-    for name, value in settings.parameters.items():
-        where = settings.line(name)
-        if name in PER_CALL:
-            refused.append(ContentError(f"{name} is set by each call; remove it here.", where=where))
-        elif name not in declared:
-            known = ", ".join(sorted(set(declared) - PER_CALL))
-            refused.append(ContentError(f"{name} is not a parameter of the logic; use one of {known}.", where=where))
-        else:
-            try:
-                found[name] = _cql_value(value, declared[name].type, declared[name].default)
-            except ValueError as error:
-                refused.append(ContentError(f"{name} must be {error}.", where=where, spec=_SPECIFICATION))
-    if refused:
-        raise _together(refused)
-    return found
-
-
-def _cql_value(value: Any, declared: str, default: Any) -> Any:
-    """Convert a JSON value to the Python form of a CQL value; ValueError says what the type asks for."""
-    kind = re.sub(r"\{[^}]*\}|System\.|\s", "", declared)
-    if inner := re.fullmatch(r"(?i:list)<(.+)>", kind):
-        if not isinstance(value, list):
-            raise ValueError(f"a list of {inner[1]}")  # one kind of refusal
-        return [_cql_value(item, inner[1], None) for item in value]
-    expected = {"Boolean": "true or false", "Integer": "a whole number", "Decimal": "a number", "String": "text"}
-    if kind not in expected:
-        raise ValueError(f"left to the content: a value of type {kind} cannot be written here")
-    number = isinstance(value, (int, Decimal)) and not isinstance(value, bool)
-    fits = {
-        "Boolean": isinstance(value, bool),
-        "Integer": isinstance(value, int) and number and abs(value) < _INTEGER_LIMIT,
-        "Decimal": number,
-        "String": isinstance(value, str),
-    }[kind]
-    if not fits:
-        raise ValueError(expected[kind])
-    if number and value < 0 and (default is None or default >= 0):
-        raise ValueError("zero or more")
-    return Decimal(value) if kind == "Decimal" else value
-
-
-def _from_text(text: str, setting: str) -> Any:
-    """Read an environment value: whole numbers, decimals and booleans where the setting is one, lists by comma."""
-    info = Settings.model_fields.get(setting)
-    kind = str(info.annotation).lower() if info is not None else ""
-    if "tuple" in kind:
-        return [{"url": part} if setting == "fhir_servers" else part for part in text.split(",") if part]
-    if re.fullmatch(r"[0-9]+", text) and "str" not in kind:
-        return int(text)
-    if re.fullmatch(r"[0-9]+\.[0-9]+", text) and "float" in kind:
-        return float(text)
-    return text
-
-
-def _python(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Give strict validation the Python types that JSON has no words for; parameters are left to the logic."""
-    found: dict[str, Any] = {}
-    for name, value in values.items():
-        found[name] = value if name == "parameters" else _strict(value)
-        if name in {"ca_file", "secret_file"} and isinstance(value, str):
-            found[name] = Path(value)
-    return found
-
-
-def _strict(value: Any) -> Any:
-    if isinstance(value, Decimal):
-        return float(value)
-    if isinstance(value, (list, tuple)):
-        return tuple(_strict(item) for item in value)
-    if isinstance(value, dict):
-        return {name: _strict(item) for name, item in value.items()}
-    return value
-
-
-def _refusal(error: ValidationError, document: Document | None, wheres: Mapping[str, str]) -> ContentError:
-    refused = []
-    for item in error.errors(include_url=False, include_input=False):
-        steps = [step for step in item["loc"] if isinstance(step, int) or re.fullmatch(r"[A-Za-z_]+", step)]
-        name = str(steps[0]) if steps else ""
-        where = wheres.get(name, "the command line")
-        if document is not None and where.startswith(str(document.path)):
-            where = document.where(*steps)
-        if item["type"] == "extra_forbidden":
-            text = f"{'.'.join(map(str, steps))} is not a setting; use one of {', '.join(Settings.model_fields)}."
-        else:
-            text = f"{'.'.join(map(str, steps))}: {item['msg'].removeprefix('Value error, ')}."
-        refused.append(ContentError(text, where=where))
-    return _together(refused)
-
-
-def _together(refused: list[ContentError]) -> ContentError:
+def together(refused: Sequence[ContentError]) -> ContentError:
+    """Give one error for several, each of which stands in its causes."""
     if len(refused) == 1:
         return refused[0]
     return ContentError(f"{len(refused)} settings are wrong; correct each.", causes=tuple(refused))
