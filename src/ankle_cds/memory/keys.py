@@ -56,15 +56,13 @@ class Keys:
             about = (request.issuer, context.patient_id, card.recommendation, card.side)
             encounter = context.encounter_id
             orders = HOOKS[request.hook].is_about_orders
-            user = (*about, encounter, context.user_id)
             yield Offer(
                 uuid=card.wire["uuid"],
                 recommendation=card.recommendation,
                 issuer=self.issuer(request.issuer),
                 subject=self.of("subject", *about),
                 encounter=self.of("encounter", *about, encounter) if encounter is not None else None,
-                user=self.of("user", *user),
-                place=self.of("place", *user, request.hook if orders else None),
+                user=self.of("user", *about, encounter, context.user_id),
                 facts=self.of("facts", card.facts),
                 suggestions=tuple(one["uuid"] for one in card.wire.get("suggestions", ())),
                 about_orders=orders,

@@ -50,14 +50,14 @@ RULES: Mapping[str, Rule] = {
     "F5": Rule(Scope.ENCOUNTER, Window.ENCOUNTER),  # overridden in any other way
     "F6": Rule(Scope.SUBJECT, Window.ENCOUNTER),  # accepted
     "F7": Rule(Scope.ENCOUNTER, Window.ENCOUNTER),  # a card that is shown until it is answered was answered
-    "F8": Rule(Scope.USER, Window.ENCOUNTER),  # a check of draft orders was shown at this hook for these drafts
     "F9": Rule(Scope.USER, Window.FALLBACK),  # shown already, by a client that never sends feedback
     "F10": Rule(Scope.USER, Window.FALLBACK),  # shown or answered in a call without an encounter
 }
 """The rows by the names of the clinical specification, part F.
 
-F8 says `encounter` there. A client replaces what a service showed by what it answers later, and whoever selects a draft
-need not be who signs it: a warning would be gone when the order is signed. So it is for each user, and at each hook.
+F8 is left out on purpose: there a check of draft orders that was shown is silent until the draft changes. A client
+replaces what a service showed by its next answer, which it asks for at each change of a draft and when it is signed:
+the warning would be gone before anybody answered it, as if the change had helped. It is shown until it is answered.
 """
 
 
@@ -80,8 +80,7 @@ class Durations:
 class Offer:
     """A card about to be shown, in keyed hashes.
 
-    `subject` is patient, recommendation and side; `encounter` (None where the call names none) and `user` add to it,
-    and `place` the hook where drafts are checked: what was shown at one of them is still to be shown at the other.
+    `subject` is patient, recommendation and side; `encounter` (None where the call names none) and `user` add to it.
     `about_orders` tells whether it is a check of draft orders, `until_answered` whether it is repeated until it is
     answered, `sends_feedback` whether its client ever says what became of a card.
     """
@@ -92,7 +91,6 @@ class Offer:
     subject: str
     encounter: str | None
     user: str
-    place: str
     facts: str
     suggestions: tuple[str, ...] = ()
     about_orders: bool = False
@@ -117,12 +115,10 @@ class Said:
 
 def rule_for_display(offer: Offer) -> str | None:
     """Name the row by which a card that was shown is not shown again; None for one that is shown until answered."""
-    if offer.until_answered:
+    if offer.until_answered or offer.about_orders:
         return None
     if offer.encounter is None:
         return "F10"
-    if offer.about_orders:
-        return "F8"
     return "F1" if offer.sends_feedback else "F9"
 
 

@@ -173,7 +173,7 @@ class Store:
         lasting = rule.window is Window.ENCOUNTER
         window = microseconds(durations.of(rule.window))
         row = {
-            "scope": offer.place,
+            "scope": offer.user,
             "facts": offer.facts,
             "at": now,
             "expires": now + (self._keep if lasting else min(window, self._keep)),
