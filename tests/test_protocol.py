@@ -97,6 +97,47 @@ def test_what_is_broken_later_does_not_take_the_answer_before_it(url: str) -> No
     assert (status, body["status"]) == (200, "ok")
 
 
+def test_what_is_broken_does_not_take_the_answer_of_one_before_it_that_still_waits(url: str) -> None:
+    """Found by review: the refusal of the second was sent first, and read as the answer to the first."""
+    (first, _, body), (second, headers, _) = exchange(url, HEALTH + CHUNKED + "canary\r\n")
+    assert (first, body["status"], second, headers["connection"]) == (200, "ok", 400, "close")
+
+
+def test_what_is_broken_after_its_answer_is_not_answered_again(url: str) -> None:
+    """Found by review: the second answer would be taken for that to the next request."""
+    ((status, _, _),) = exchange(url, CHUNKED.replace(PATH, "/unknown"), "canary\r\n")
+    assert status == 404
+
+
+def test_a_header_after_the_body_is_none(url: str) -> None:
+    """RFC 9110, 6.5.1. Found by review: it was taken for one, unseen by whoever stands in front of the service."""
+    head = CHUNKED.replace("Content-Type: application/json\r\n", "Connection: close\r\n")
+    ((status, _, _),) = exchange(url, f"{head}2\r\n{{}}\r\n0\r\nContent-Type: application/json\r\n\r\n")
+    assert status == 415
+
+
+def test_headers_after_the_body_are_not_collected_for_ever(url: str) -> None:
+    ((status, _, _),) = exchange(url, f"{CHUNKED}2\r\n{{}}\r\n0\r\n", "X-Canary: " + "x" * 60_000)
+    assert status == 431
+
+
+def test_a_long_body_is_not_counted_as_the_head_after_it(url: str) -> None:
+    text = json.dumps(hook_request(extension="x" * 60_000))
+    chunk = f"{len(text):x}\r\n{text}\r\n"
+    head = CHUNKED.replace("Host: x", "Host: x\r\nConnection: close")
+    ((status, _, _),) = exchange(url, f"{head}{chunk}0\r\n", "\r\n")
+    assert status == 200
+
+
+def test_the_body_of_a_request_to_upgrade_is_no_request(url: str) -> None:
+    """RFC 9110, 7.8. Found by review: what looked like a request in the body was answered as one."""
+    upgrade = f"Host: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\nContent-Length: {len(HEALTH)}"
+    head = f"POST {PATH} HTTP/1.1\r\n{upgrade}\r\nContent-Type: application/json\r\n\r\n"
+    for texts in ((head, HEALTH), (head + HEALTH,), (head + HEALTH, HEALTH)):
+        ((status, headers, _),) = exchange(url, *texts)
+        assert (status, headers["connection"]) == (400, "close")
+
+
 def test_a_connection_is_kept_however_many_heads_it_carries(url: str) -> None:
     """Each head is measured by itself."""
     one = HEALTH.replace("\r\n\r\n", f"\r\nX-Long: {'x' * 9_000}\r\n\r\n")

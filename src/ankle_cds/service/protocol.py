@@ -23,27 +23,65 @@ _MOST = 2 * (MAX_HEADER_BYTES + MAX_URI_BYTES)
 class Protocol(HttpToolsProtocol):
     """The connection of a client to a `Door`."""
 
-    _head: int | None = None  # bytes of the head that is being read, None between heads
+    _head: int | None = None  # bytes of the head, or of what follows a body, that is being read; None elsewhere
+    _reading = 0  # bytes of the piece that is being parsed
+    _in_body = False  # between the end of a head and the end of its message
+    _deaf = False  # what still comes has no meaning: it is neither parsed nor collected
 
     def data_received(self, data: bytes) -> None:
-        """Take in bytes; a head is not collected for ever."""
+        """Take in bytes; a head is not collected for ever, and neither is what may follow a body."""
+        if self._deaf:
+            return
+        self._reading = len(data)
         super().data_received(data)
-        if self._head is None or self.transport.is_closing():
+        if self._head is None or self._deaf or self.transport.is_closing():
             return
         self._head += len(data)
         if self._head > _MOST:
-            long_uri = len(self.url) > MAX_URI_BYTES
+            long_uri = len(self.url) > MAX_URI_BYTES and not self._in_body
             self._refuse(RequestFault.URI_TOO_LONG if long_uri else RequestFault.HEADERS_TOO_LARGE)
 
     def on_message_begin(self) -> None:
         """Begin to count."""
         self._head = 0
+        self._in_body = False
         super().on_message_begin()
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Keep a header; one that follows the body is none: nobody in front of the service looks for it there.
+
+        https://www.rfc-editor.org/rfc/rfc9110#section-6.5.1
+        """
+        if not self._in_body:
+            super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
-        """Stop counting: from here on the door and its limits are asked."""
+        """Stop counting: from here on the door and its limits are asked.
+
+        The parser takes the body of a request to upgrade for what comes after it. It is not read as a request: it is
+        not read at all, and the connection ends with the answer. https://www.rfc-editor.org/rfc/rfc9110#section-7.8
+        """
         self._head = None
         super().on_headers_complete()
+        self._in_body = True
+        if self.parser.should_upgrade():
+            self.cycle.keep_alive = False
+            self._deaf = True
+
+    def on_chunk_header(self) -> None:
+        """Count again, beginning with the next piece: after the last chunk comes another list of headers."""
+        self._head = -self._reading
+
+    def on_body(self, body: bytes) -> None:
+        """Stop counting: it was not the last chunk."""
+        self._head = None
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """Stop counting."""
+        self._head = None
+        self._in_body = False
+        super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002  # uvicorn's sentence, in place of which ours is sent
         """Refuse what is no HTTP."""
@@ -51,10 +89,17 @@ class Protocol(HttpToolsProtocol):
 
     def _refuse(self, fault: RequestFault) -> None:
         cycle = self.cycle
+        self._deaf = True
         request_id = str(uuid.uuid4())
+        if cycle is not None and cycle.response_complete and self._in_body:
+            self.transport.close()  # answered before all of it had come: another answer would be taken for the next one
+            return
         if cycle is not None and not cycle.response_complete:
             if not cycle.more_body:  # whole, and still being answered: this is what came after it
                 cycle.keep_alive = False
+                return
+            if self.pipeline:  # others are to be answered first, and this one in its turn
+                self.pipeline[0] = (cycle, answers.fault(fault, {"Connection": "close"}))
                 return
             if cycle.response_started:  # a second status line would be read as part of the first answer
                 self.transport.close()
