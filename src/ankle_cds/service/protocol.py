@@ -99,7 +99,8 @@ class Protocol(HttpToolsProtocol):
                 cycle.keep_alive = False
                 return
             if self.pipeline:  # others are to be answered first, and this one in its turn
-                self.pipeline[0] = (cycle, answers.fault(fault, {"Connection": "close"}))
+                refusal = answers.fault(fault, {"Connection": "close"})
+                self.pipeline[0] = (cycle, refusal)  # type: ignore[assignment]  # uvicorn has a type of its own for it
                 return
             if cycle.response_started:  # a second status line would be read as part of the first answer
                 self.transport.close()
