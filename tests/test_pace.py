@@ -81,3 +81,13 @@ def test_what_was_overdrawn_is_made_up_with_time_and_no_more_than_a_minute_is_sa
     now += 10_000
     assert taken(60)
     assert not taken(1)
+
+
+def test_calls_that_were_let_in_together_overdraw_by_one_of_them_only() -> None:
+    """Found by review: each was asked before its body came, and all of them together cost hours of refusals."""
+    pace = Pace(60, clock=lambda: 1_000.0)
+    pace.check("a")
+    pace.check("a")
+    pace.spend("a", 90)
+    with pytest.raises(ServiceError):
+        pace.spend("a", 90)

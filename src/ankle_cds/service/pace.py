@@ -35,7 +35,11 @@ class Pace:
             raise ServiceError(ServiceFault.BUSY)
 
     def spend(self, client: str | None, entries: int) -> None:
-        """Take so many entries from what this client has left."""
+        """Take so many entries from what this client has left; raises as `check`, which was asked before others spent.
+
+        Else calls whose bodies come slowly could overdraw together, by far more than one of them.
+        """
+        self.check(client)
         self._left[client] = (self._now_left(client) - entries, self._clock())
 
     def _now_left(self, client: str | None) -> float:
