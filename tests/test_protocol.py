@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import os
@@ -10,13 +11,16 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
+import tracemalloc
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import httpx
 import pytest
+from starlette.responses import Response
 
 from ankle_cds.service import background
 from ankle_cds.service.log import to_standard_error
@@ -97,10 +101,16 @@ def test_what_is_broken_later_does_not_take_the_answer_before_it(url: str) -> No
     assert (status, body["status"]) == (200, "ok")
 
 
-def test_what_is_broken_does_not_take_the_answer_of_one_before_it_that_still_waits(url: str) -> None:
+def test_what_is_broken_does_not_take_the_answer_of_one_before_it_that_still_waits(
+    url: str, caplog: pytest.LogCaptureFixture
+) -> None:
     """Found by review: the refusal of the second was sent first, and read as the answer to the first."""
-    (first, _, body), (second, headers, _) = exchange(url, HEALTH + CHUNKED + "canary\r\n")
+    with caplog.at_level(logging.INFO, "ankle_cds.service"):
+        (first, _, body), (second, headers, _) = exchange(url, HEALTH + CHUNKED + "canary\r\n")
     assert (first, body["status"], second, headers["connection"]) == (200, "ok", 400, "close")
+    lines = [json.loads(each.message) for each in caplog.records if each.name == "ankle_cds.service"]
+    (line,) = [each for each in lines if each["status"] == second]
+    assert (line["request"], line["fault"]) == (headers["x-request-id"], "NOT_HTTP")
 
 
 def test_what_is_broken_after_its_answer_is_not_answered_again(url: str) -> None:
@@ -136,6 +146,36 @@ def test_the_body_of_a_request_to_upgrade_is_no_request(url: str) -> None:
     for texts in ((head, HEALTH), (head + HEALTH,), (head + HEALTH, HEALTH)):
         ((status, headers, _),) = exchange(url, *texts)
         assert (status, headers["connection"]) == (400, "close")
+
+
+def test_a_head_without_end_is_not_collected_while_another_request_is_answered() -> None:
+    """Found by review: it was measured, and then collected on for as long as the answer took."""
+    answering = threading.Event()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            for name in ("startup", "shutdown"):
+                await receive()
+                await send({"type": f"lifespan.{name}.complete"})
+            return
+        await asyncio.to_thread(answering.wait, 10)
+        await Response("{}")(scope, receive, send)
+
+    with background(app, development()) as url:
+        host, port = url.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port)), timeout=10) as connection:
+            connection.sendall(f"{HEALTH}GET / HTTP/1.1\r\nX-Long: ".encode())
+            time.sleep(0.1)
+            tracemalloc.start()
+            try:
+                for _ in range(20):
+                    connection.sendall(b"x" * 1_000_000)
+                _, peak = tracemalloc.get_traced_memory()
+            finally:
+                tracemalloc.stop()
+            answering.set()
+            assert connection.recv(65_536).startswith(b"HTTP/1.1 200 ")
+    assert peak < 8_000_000
 
 
 def test_a_connection_is_kept_however_many_heads_it_carries(url: str) -> None:

@@ -88,29 +88,29 @@ class Protocol(HttpToolsProtocol):
         self._refuse(RequestFault.NOT_HTTP)
 
     def _refuse(self, fault: RequestFault) -> None:
-        cycle = self.cycle
         self._deaf = True
-        request_id = str(uuid.uuid4())
+        cycle = self.cycle
         if cycle is not None and cycle.response_complete and self._in_body:
             self.transport.close()  # answered before all of it had come: another answer would be taken for the next one
             return
+        waits = bool(self.pipeline)  # others are to be answered first
+        request_id = str(uuid.uuid4())
         if cycle is not None and not cycle.response_complete:
             if not cycle.more_body:  # whole, and still being answered: this is what came after it
                 cycle.keep_alive = False
-                return
-            if self.pipeline:  # others are to be answered first, and this one in its turn
-                refusal = answers.fault(fault, {"Connection": "close"})
-                self.pipeline[0] = (cycle, refusal)  # type: ignore[assignment]  # uvicorn has a type of its own for it
                 return
             if cycle.response_started:  # a second status line would be read as part of the first answer
                 self.transport.close()
                 return
             request_id = cycle.scope.get("request_id", request_id)  # type: ignore[assignment]  # put there by the door
-        elif isinstance(self.config.app, Door):
+        if (waits or cycle is None or cycle.response_complete) and isinstance(self.config.app, Door):
             self.config.app.saw_broken(request_id, fault)
         response = answers.fault(fault)
         answers.sign(response.headers, request_id)
         response.headers["Connection"] = "close"
+        if waits:
+            self.pipeline[0] = (cycle, response)  # type: ignore[assignment]  # uvicorn has a type of its own for it
+            return
         headers = [*self.server_state.default_headers, *response.raw_headers]
         status = HTTPStatus(fault.value.status)
         head = [f"HTTP/1.1 {status.value} {status.phrase}".encode(), *(b": ".join(one) for one in headers), b"", b""]
