@@ -148,6 +148,14 @@ def test_the_body_of_a_request_to_upgrade_is_no_request(url: str) -> None:
         assert (status, headers["connection"]) == (400, "close")
 
 
+def test_requests_that_wait_behind_others_are_not_collected_for_ever(url: str) -> None:
+    """Found by review: one connection that sent faster than it was answered filled 2 GB in ten seconds."""
+    found = exchange(url, HEALTH * 1_000)
+    assert 1 < len(found) < 100
+    assert {status for status, _, _ in found} == {200}
+    assert found[-1][1]["connection"] == "close"
+
+
 def test_a_head_without_end_is_not_collected_while_another_request_is_answered() -> None:
     """Found by review: it was measured, and then collected on for as long as the answer took."""
     answering = threading.Event()

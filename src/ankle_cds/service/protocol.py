@@ -19,6 +19,9 @@ from ankle_cds.service.limits import MAX_HEADER_BYTES, MAX_URI_BYTES
 _MOST = 2 * (MAX_HEADER_BYTES + MAX_URI_BYTES)
 """Bytes of a head that does not end; a shorter one that is too large is refused by the door, which can read it."""
 
+_WAITING = 32
+"""Requests of one connection that wait for the answers before theirs; more are not read, and are to be sent again."""
+
 
 class Protocol(HttpToolsProtocol):
     """The connection of a client to a `Door`."""
@@ -42,7 +45,12 @@ class Protocol(HttpToolsProtocol):
             self._refuse(RequestFault.URI_TOO_LONG if long_uri else RequestFault.HEADERS_TOO_LARGE)
 
     def on_message_begin(self) -> None:
-        """Begin to count."""
+        """Begin to count, unless too many wait already: then those are answered, and the connection ends.
+
+        https://www.rfc-editor.org/rfc/rfc9112#section-9.3.2
+        """
+        if len(self.pipeline) >= _WAITING:
+            raise _TooManyError
         self._head = 0
         self._in_body = False
         super().on_message_begin()
@@ -116,3 +124,7 @@ class Protocol(HttpToolsProtocol):
         head = [f"HTTP/1.1 {status.value} {status.phrase}".encode(), *(b": ".join(one) for one in headers), b"", b""]
         self.transport.write(b"\r\n".join(head) + bytes(response.body))
         self.transport.close()
+
+
+class _TooManyError(Exception):
+    """Stops the parser, which tells it as it does whatever else it cannot go on with."""
