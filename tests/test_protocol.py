@@ -315,3 +315,78 @@ def test_a_process_that_has_a_log_of_its_own_keeps_it() -> None:
     before = list(logging.getLogger().handlers)
     to_standard_error()
     assert logging.getLogger().handlers == before
+
+
+@pytest.fixture(scope="module")
+def impatient() -> Iterator[str]:
+    """A service that gives a head, like a body, half a second."""
+    with served(development(body_timeout=0.5)) as url:
+        yield url
+
+
+def ended(url: str, first: str, drop: str, seconds: float = 4.0) -> tuple[bytes, float]:
+    """Send something, then a drop every tenth of a second; gives what came back and how long the connection lasted."""
+    host, port = url.removeprefix("http://").split(":")
+    received = b""
+    with socket.create_connection((host, int(port)), timeout=0.1) as connection:
+        connection.sendall(first.encode())
+        began = time.monotonic()
+        while time.monotonic() - began < seconds:
+            try:
+                chunk = connection.recv(65_536)
+                if not chunk:
+                    break
+                received += chunk
+                continue
+            except TimeoutError:
+                pass
+            except ConnectionError:
+                break
+            try:
+                connection.sendall(drop.encode())
+            except ConnectionError:
+                break
+        return received, time.monotonic() - began
+
+
+@pytest.mark.parametrize(
+    ("first", "drop", "answers"),
+    [
+        ("", "", 0),
+        ("GET /health HTTP/1.1\r\nX-Slow: ", "x", 0),
+        ("G", "", 0),
+        (HEALTH, "\r\n", 1),
+        (HEALTH + "GET /hea", "l", 1),
+        (HEALTH + "GET /hea", "", 1),
+        (f"{HEALTH}GET /health HTTP/1.1\r\n", "X: y\r\n", 1),
+        ("POST /no-such-path HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n", "x", 1),
+    ],
+)
+def test_a_client_that_only_waits_is_not_waited_for(impatient: str, first: str, drop: str, answers: int) -> None:
+    """SF-C07, SF-C08: connections are few; one is not kept open by a byte now and then."""
+    received, seconds = ended(impatient, first, drop)
+    assert received.count(b"HTTP/1.1 ") == answers
+    assert 0.3 < seconds < 2.0
+
+
+def test_a_head_and_a_body_have_each_their_time(impatient: str) -> None:
+    body = json.dumps(hook_request()).encode()
+    head = f"POST {PATH} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\n"
+    whole = f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+    host, port = impatient.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        for piece in (whole[:20], whole[20 : len(head)], whole[len(head) : -20], whole[-20:]):
+            connection.sendall(piece)
+            time.sleep(0.22)
+        received = connection.recv(65_536)
+    assert received.startswith(b"HTTP/1.1 200 ")
+
+
+def test_a_client_that_takes_its_time_between_calls_is_waited_for(impatient: str) -> None:
+    with httpx.Client(base_url=impatient, trust_env=False) as client:
+        first = client.get("/health")
+        time.sleep(1.0)
+        second = client.get("/health")
+        used = [one.extensions["network_stream"].get_extra_info("client_addr") for one in (first, second)]
+    assert (first.status_code, second.status_code) == (200, 200)
+    assert used[0] == used[1]

@@ -1,4 +1,4 @@
-"""What is answered where a request never becomes one: bytes that are no HTTP, or a head without end.
+"""What becomes of what never becomes a request: bytes that are no HTTP, a head without end, a client that only waits.
 
 There is nothing for the application to be asked then, but the answer is like all others: an OperationOutcome, with the
 headers every answer has, counted and with a line in the log. https://www.rfc-editor.org/rfc/rfc9112#section-2.2
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import uuid
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -16,11 +17,17 @@ from ankle_cds.service import answers
 from ankle_cds.service.app import Door
 from ankle_cds.service.limits import MAX_HEADER_BYTES, MAX_URI_BYTES
 
+if TYPE_CHECKING:
+    import asyncio
+
 _MOST = 2 * (MAX_HEADER_BYTES + MAX_URI_BYTES)
 """Bytes of a head that does not end; a shorter one that is too large is refused by the door, which can read it."""
 
 _WAITING = 32
 """Requests of one connection that wait for the answers before theirs; more are not read, and are to be sent again."""
+
+_PATIENCE = 10.0
+"""Seconds for a head where there is no `Door` whose settings say it."""
 
 
 class Protocol(HttpToolsProtocol):
@@ -29,12 +36,25 @@ class Protocol(HttpToolsProtocol):
     _head: int | None = None  # bytes of the head, or of what follows a body, that is being read; None elsewhere
     _reading = 0  # bytes of the piece that is being parsed
     _in_body = False  # between the end of a head and the end of its message
+    _waiting: asyncio.TimerHandle | None = None  # until a head, or a body nobody needs, has come
     _deaf = False  # what still comes has no meaning: it is neither parsed nor collected
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        """Begin to wait for a head, for as long as the site lets a body take."""
+        super().connection_made(transport)
+        self._wait()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait no longer."""
+        self._stop_waiting()
+        super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Take in bytes; a head is not collected for ever, and neither is what may follow a body."""
         if self._deaf:
             return
+        if self.cycle is None or self.cycle.response_complete:
+            self._wait()  # what comes now is not asked for by anybody: uvicorn has just stopped counting the seconds
         self._reading = len(data)
         super().data_received(data)
         if self._head is None or self._deaf or self.transport.is_closing():
@@ -53,6 +73,7 @@ class Protocol(HttpToolsProtocol):
             raise _TooManyError
         self._head = 0
         self._in_body = False
+        self._wait()
         super().on_message_begin()
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -70,6 +91,7 @@ class Protocol(HttpToolsProtocol):
         not read at all, and the connection ends with the answer. https://www.rfc-editor.org/rfc/rfc9110#section-7.8
         """
         self._head = None
+        self._stop_waiting()
         super().on_headers_complete()
         self._in_body = True
         if self.parser.should_upgrade():
@@ -94,6 +116,25 @@ class Protocol(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002  # uvicorn's sentence, in place of which ours is sent
         """Refuse what is no HTTP."""
         self._refuse(RequestFault.NOT_HTTP)
+
+    def _wait(self) -> None:
+        if self._waiting is None:
+            app = self.config.app
+            seconds = app.settings.body_timeout if isinstance(app, Door) else _PATIENCE
+            self._waiting = self.loop.call_later(seconds, self._waited)
+
+    def _stop_waiting(self) -> None:
+        if self._waiting is not None:
+            self._waiting.cancel()
+            self._waiting = None
+
+    def _waited(self) -> None:
+        """End the connection; where an answer is still being made, with that."""
+        self._waiting = None
+        if self.cycle is None or self.cycle.response_complete:
+            self.transport.close()
+        else:
+            self.cycle.keep_alive = False
 
     def _refuse(self, fault: RequestFault) -> None:
         self._deaf = True
