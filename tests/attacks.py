@@ -590,6 +590,7 @@ def the_same_token_at_another_process(house: Gatehouse) -> None:
 
 @row("J58")
 def a_hundred_copies_at_once(house: Gatehouse) -> None:
+    house.accepted(house.bearer())  # keys are known then: fetching them has a limit, and a hundred calls may be slow
     statuses = house.send_all([house.bearer()] * 100)
     house.attacks += 99
     house.let_in += statuses.count(200) - 1
