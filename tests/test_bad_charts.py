@@ -54,6 +54,12 @@ R7 = "PaiStartConservativeCare"
 NSAID = ("NSAID, clinician selects agent", "Topical NSAID, clinician selects product")
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _closed() -> Iterator[None]:
+    yield
+    HTTP.close()
+
+
 @pytest.fixture(scope="module")
 def package() -> artifacts.Package:
     return artifacts.load_all()["posterior-ankle-impingement"]

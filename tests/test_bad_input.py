@@ -60,6 +60,12 @@ CONFLICT = (422, "conflict", "Request identifies more than one patient or encoun
 PRECONDITION = (412, "processing", "Required data could not be obtained.")
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _closed() -> Iterator[None]:
+    yield
+    HTTP.close()
+
+
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
     with served(development(body_timeout=1.0, callback_total=0.3)) as base:
