@@ -19,7 +19,7 @@ from ankle_cds.lint import Reports
 from ankle_cds.service import background, create_app
 from ankle_cds.settings import load
 from conformance_cases import SHOWN
-from conformance_defects import DEFECTS, SILENT, Switch, Told
+from conformance_defects import DEFECTS, SILENT, Switch, Told, of_cards, put
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -124,6 +124,17 @@ def test_numbers_that_are_told_nowhere_are_missed(stage: tuple[Switch, Subject])
     silent = fresh(subject)
     silent.metrics = None
     assert conformance.examine(conformance.all_checks()["metrics_are_told"], silent).problems
+
+
+@pytest.mark.parametrize("name", ["data", "x.y", "Org.example.data", "org.example.da ta"])
+def test_an_extension_under_a_name_that_anybody_may_use_is_noticed(name: str, stage: tuple[Switch, Subject]) -> None:
+    switch, subject = stage
+    switch.set(None, of_cards(put(extension={name: {"told": True}})))
+    try:
+        found = conformance.examine(conformance.all_checks()["extensions_are_objects"], fresh(subject))
+    finally:
+        switch.set()
+    assert found.problems
 
 
 @pytest.mark.parametrize("name", sorted(conformance.all_checks().keys() - {"metrics_are_told"}))

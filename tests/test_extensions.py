@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+from jsonschema import Draft202012Validator
 
 from ankle_cds import artifacts, conformance, stories
 from ankle_cds.service import background, create_app
@@ -30,13 +31,15 @@ SITE: Mapping[str, Any] = {"mode": "development", "port": 0, "request_deadline":
 def served(
     body: dict[str, Any] | None, packages: Mapping[str, artifacts.Package] | None = None, token: Any = None, **site: Any
 ) -> Any:
-    """Give what a site answers to a call, or to discovery where there is no body."""
+    """Give what a site answers to a call, or to discovery where there is no body: what the published schema permits."""
     settings = load(environment={}, **{**SITE, **site})
     app = create_app(packages or PACKAGES, settings, lambda: STORY.clock)
     with background(app, settings) as url, httpx.Client(base_url=url, trust_env=False) as client:
         headers = {"Authorization": f"Bearer {token(PATH)}"} if token else {}
         answer = client.post(PATH, json=body, headers=headers) if body else client.get("/cds-services")
+        schema = client.get(f"/schemas/{'response' if body else 'discovery'}.json").json()
     assert answer.status_code == 200, answer.text
+    Draft202012Validator(schema).validate(answer.json())
     return answer.json()
 
 

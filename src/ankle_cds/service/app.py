@@ -95,22 +95,20 @@ def create_app(
             yield
 
     tracing = traces.of(settings)
-    admitting = gate or admission.gate(settings, replay=replay)
     metrics = Metrics(packages)
-    extensions = Extensions(packages, emitted=settings.emit_extensions)
     service = Service(
-        packages,
-        settings,
-        clock,
-        fhir,
-        admitting,
-        answer,
-        silent,
-        metrics,
-        extensions,
-        Pace(settings.feedback_per_minute),
-        remembering,
-        tracing,
+        packages=packages,
+        settings=settings,
+        clock=clock,
+        client=fhir,
+        gate=gate or admission.gate(settings, replay=replay),
+        respond=answer,
+        silent=silent,
+        metrics=metrics,
+        extensions=Extensions(packages, emitted=settings.emit_extensions),
+        pace=Pace(settings.feedback_per_minute),
+        remembering=remembering,
+        traces=tracing,
     )
     app = Starlette(
         routes=service.routes(),

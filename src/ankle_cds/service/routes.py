@@ -47,9 +47,9 @@ ICON = "/icon.png"
 _ICON_FILE = Path(__file__).with_name("icon.png")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """Everything the addresses share; nothing in it changes from one request to the next.
+    """Everything the addresses share. From one request to the next only counts change, and what is remembered.
 
     `respond` makes the guidance from the data of one patient; `silent` tells, before any is read, that there is none.
     """
