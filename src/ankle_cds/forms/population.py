@@ -31,7 +31,6 @@ _EMBEDDED = re.compile(r"\{\{(.*?)\}\}")
 _SPEC = "https://hl7.org/fhir/uv/sdc/populate.html"
 
 Query = Callable[["Context"], str]
-Value = tuple[str, "Query | Expression"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from ankle_cds.errors import RequestFault
 from ankle_cds.service import answers
 from ankle_cds.service.app import Door
 from ankle_cds.service.limits import MAX_HEADER_BYTES, MAX_URI_BYTES
+from ankle_cds.settings import Settings
 
 if TYPE_CHECKING:
     import asyncio
@@ -26,8 +27,8 @@ _MOST = 2 * (MAX_HEADER_BYTES + MAX_URI_BYTES)
 _WAITING = 32
 """Requests of one connection that wait for the answers before theirs; more are not read, and are to be sent again."""
 
-_PATIENCE = 10.0
-"""Seconds for a head where there is no `Door` whose settings say it."""
+_PATIENCE: float = Settings.model_fields["body_timeout"].default
+"""Seconds for a head where something stands before the `Door` whose settings say it."""
 
 
 class Protocol(HttpToolsProtocol):
